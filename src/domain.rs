@@ -1,0 +1,25 @@
+//! The words of the trade: firms, evidence, consents, decisions, cases.
+//!
+//! Everything here is plain data and pure functions: no clock, no network, no database.
+
+pub mod case;
+pub mod consent;
+pub mod decision;
+pub mod evidence;
+pub mod fen;
+pub mod id;
+pub mod language;
+pub mod month;
+pub mod size;
+pub mod uscc;
+
+pub use case::{Case, CaseState, Review, Verdict};
+pub use consent::{Consent, ConsentPass, ConsentRefusal};
+pub use decision::{Decision, DecisionRecord, Outcome};
+pub use evidence::{Dossier, Evidence, EvidenceStatus, SourceKind};
+pub use fen::Fen;
+pub use id::{BankId, CaseId, ConsentId, DecisionId, KeyId, UserId};
+pub use language::Language;
+pub use month::Month;
+pub use size::FirmSize;
+pub use uscc::{Uscc, UsccError, UsccVerdict};

@@ -1,0 +1,165 @@
+//! A decision: what was asked, what was found, what was answered. Immutable once recorded.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::evidence::{Dossier, EvidenceLine};
+use super::{BankId, CaseId, ConsentId, DecisionId, Fen, FirmSize, SourceKind, Uscc};
+
+/// What the policy says of a firm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Lend, up to the limit.
+    Approve,
+    /// A person must look.
+    Refer,
+    /// Do not lend.
+    Decline,
+}
+
+impl Outcome {
+    /// The name in answers and metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Approve => "approve",
+            Outcome::Refer => "refer",
+            Outcome::Decline => "decline",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The lowest and highest score that the firm could have once the missing evidence is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoreInterval {
+    /// The lowest.
+    pub low: i64,
+    /// The highest.
+    pub high: i64,
+}
+
+/// A principal reason: a characteristic on which the firm lost points against the baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The reason code, for instance `TAX_LATE_FILINGS`.
+    pub code: String,
+    /// The source of the characteristic; `None` for a knock-out of the policy that rests on no single source.
+    pub source: Option<SourceKind>,
+    /// Points lost against the baseline; 0 for a knock-out.
+    pub points_lost: f64,
+    /// The value that the firm has, in the feature's unit; `None` when it is missing.
+    pub value: Option<f64>,
+}
+
+/// Why a firm is referred to a person, with the figures that the text shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReferReason {
+    /// The code, for instance `EVIDENCE_MISSING`.
+    pub code: String,
+    /// The source concerned, where there is one.
+    pub source: Option<SourceKind>,
+    /// Named figures of the text, for instance `tax_heads` and `insured_heads`.
+    pub figures: BTreeMap<String, String>,
+}
+
+/// A versioned input of the decision: id and SHA-256 in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionRef {
+    /// Its name and version.
+    pub id: String,
+    /// SHA-256 of the file that it was read from.
+    pub sha256: String,
+}
+
+/// What a bank asked, after it was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionRequest {
+    /// The firm.
+    pub uscc: Uscc,
+    /// The consent under which the bank asks.
+    pub consent_id: ConsentId,
+    /// What the loan is for.
+    pub purpose: String,
+    /// The amount asked for.
+    pub amount: Fen,
+    /// The term in months.
+    pub term_months: u32,
+}
+
+/// The decision as the bank may see it, in codes and figures; texts are written from these in the reader's language.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Its id, a UUID v7.
+    pub id: DecisionId,
+    /// The bank that asked.
+    pub bank: BankId,
+    /// What it asked.
+    pub request: DecisionRequest,
+    /// The firm's size class.
+    pub firm_size: FirmSize,
+    /// The automatic outcome.
+    pub outcome: Outcome,
+    /// The score in points, rounded.
+    pub score: i64,
+    /// Where evidence is missing: what the score could be.
+    pub score_interval: Option<ScoreInterval>,
+    /// Probability of default within 12 months, 0 to 1.
+    pub probability_of_default: f64,
+    /// The model's grade.
+    pub grade: String,
+    /// The limit; `None` unless approved.
+    pub limit: Option<Fen>,
+    /// The limit that the policy would grant if the firm were approved; for the officer's eyes.
+    pub indicated_limit: Fen,
+    /// At most four principal reasons, most points lost first.
+    pub reasons: Vec<Reason>,
+    /// Why a person must look, where one must.
+    pub refer_reasons: Vec<ReferReason>,
+    /// How the evidence of each source stood.
+    pub evidence: Vec<EvidenceLine>,
+    /// The model.
+    pub model: VersionRef,
+    /// The policy.
+    pub policy: VersionRef,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// Until when the bank may rely on it.
+    pub valid_until: Timestamp,
+    /// The office's case, where there is one.
+    pub case_id: Option<CaseId>,
+}
+
+/// The points of one characteristic, for the waterfall on the case page and for verification.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CharacteristicPoints {
+    /// The feature's name in the catalogue.
+    pub feature: String,
+    /// The value; `None` when missing.
+    pub value: Option<f64>,
+    /// The points of the bin that it falls in.
+    pub points: f64,
+    /// The points of the baseline (the average firm of the training data).
+    pub baseline: f64,
+}
+
+/// A decision with all that it rests on; kept, shown to the office, never to another bank.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// The decision.
+    pub decision: Decision,
+    /// The evidence as it was.
+    pub dossier: Dossier,
+    /// Every feature of the catalogue by name; `null` when missing.
+    pub features: BTreeMap<String, Option<f64>>,
+    /// Points by characteristic.
+    pub points: Vec<CharacteristicPoints>,
+}

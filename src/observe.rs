@@ -1,0 +1,168 @@
+//! What those on call see: metrics (one struct, no global registry) and the set-up of structured logs.
+//!
+//! Labels are bounded: sources, outcomes, routes and models, never a firm. The one place that names the prometheus crate.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use crate::domain::{CaseState, Outcome, SourceKind};
+
+/// Everything that Yuxin measures. Cheap to clone; the clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    decisions: IntCounterVec,
+    decision_duration: Histogram,
+    http_duration: HistogramVec,
+    source_requests: IntCounterVec,
+    source_duration: HistogramVec,
+    source_breaker_open: IntGaugeVec,
+    evidence_age: GaugeVec,
+    store_commit: Histogram,
+    cases: IntGaugeVec,
+    cases_overdue: IntGauge,
+    model_info: IntGaugeVec,
+}
+
+const FAST: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+impl Metrics {
+    /// A fresh set with its own registry.
+    ///
+    /// # Errors
+    /// Only when two metrics carry the same name, which is a mistake in this file.
+    pub fn new() -> Result<Metrics, prometheus::Error> {
+        let registry = Registry::new();
+        let metrics = Metrics {
+            decisions: IntCounterVec::new(
+                Opts::new("yuxin_decisions_total", "Decisions recorded, by outcome and model."),
+                &["outcome", "model"],
+            )?,
+            decision_duration: Histogram::with_opts(
+                HistogramOpts::new(
+                    "yuxin_decision_duration_seconds",
+                    "Time from a checked request to a recorded decision.",
+                )
+                .buckets(FAST.to_vec()),
+            )?,
+            http_duration: HistogramVec::new(
+                HistogramOpts::new("yuxin_http_request_duration_seconds", "Time to answer a request, by route.")
+                    .buckets(FAST.to_vec()),
+                &["route", "method", "status"],
+            )?,
+            source_requests: IntCounterVec::new(
+                Opts::new("yuxin_source_requests_total", "Requests to departments, by result."),
+                &["source", "result"],
+            )?,
+            source_duration: HistogramVec::new(
+                HistogramOpts::new("yuxin_source_duration_seconds", "Time that a department took for one request.")
+                    .buckets(FAST.to_vec()),
+                &["source"],
+            )?,
+            source_breaker_open: IntGaugeVec::new(
+                Opts::new(
+                    "yuxin_source_breaker_open",
+                    "1 while a department is not asked because it failed too often.",
+                ),
+                &["source"],
+            )?,
+            evidence_age: GaugeVec::new(
+                Opts::new(
+                    "yuxin_evidence_age_seconds",
+                    "Age of the newest evidence received from a source, by its as-of date.",
+                ),
+                &["source"],
+            )?,
+            store_commit: Histogram::with_opts(
+                HistogramOpts::new("yuxin_store_commit_seconds", "Time of one commit to the store, fsync included.")
+                    .buckets(FAST.to_vec()),
+            )?,
+            cases: IntGaugeVec::new(Opts::new("yuxin_cases", "Cases of the finance office, by state."), &["state"])?,
+            cases_overdue: IntGauge::new("yuxin_cases_overdue", "Cases past their due date and not closed.")?,
+            model_info: IntGaugeVec::new(
+                Opts::new("yuxin_model_info", "1 for the model that is serving."),
+                &["model", "sha256"],
+            )?,
+            registry,
+        };
+        metrics.register()?;
+        for source in SourceKind::ALL {
+            metrics.breaker(source, false);
+        }
+        Ok(metrics)
+    }
+
+    fn register(&self) -> Result<(), prometheus::Error> {
+        let r = &self.registry;
+        r.register(Box::new(self.decisions.clone()))?;
+        r.register(Box::new(self.decision_duration.clone()))?;
+        r.register(Box::new(self.http_duration.clone()))?;
+        r.register(Box::new(self.source_requests.clone()))?;
+        r.register(Box::new(self.source_duration.clone()))?;
+        r.register(Box::new(self.source_breaker_open.clone()))?;
+        r.register(Box::new(self.evidence_age.clone()))?;
+        r.register(Box::new(self.store_commit.clone()))?;
+        r.register(Box::new(self.cases.clone()))?;
+        r.register(Box::new(self.cases_overdue.clone()))?;
+        r.register(Box::new(self.model_info.clone()))
+    }
+
+    /// A decision was recorded.
+    pub fn decided(&self, outcome: Outcome, model: &str, took: Duration) {
+        self.decisions.with_label_values(&[outcome.as_str(), model]).inc();
+        self.decision_duration.observe(took.as_secs_f64());
+    }
+
+    /// A request was answered. `route` is the pattern, never the path.
+    pub fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
+        self.http_duration.with_label_values(&[route, method, &status.to_string()]).observe(took.as_secs_f64());
+    }
+
+    /// A department was asked once. `result` is one of a fixed few words, for instance `ok`, `absent`, `timeout`.
+    pub fn asked_source(&self, source: SourceKind, result: &'static str, took: Duration) {
+        self.source_requests.with_label_values(&[source.as_str(), result]).inc();
+        self.source_duration.with_label_values(&[source.as_str()]).observe(took.as_secs_f64());
+    }
+
+    /// A department's breaker opened or closed.
+    pub fn breaker(&self, source: SourceKind, open: bool) {
+        self.source_breaker_open.with_label_values(&[source.as_str()]).set(i64::from(open));
+    }
+
+    /// Evidence of this age arrived.
+    pub fn evidence_age(&self, source: SourceKind, age_seconds: f64) {
+        self.evidence_age.with_label_values(&[source.as_str()]).set(age_seconds);
+    }
+
+    /// The store committed a transaction.
+    pub fn committed(&self, took: Duration) {
+        self.store_commit.observe(took.as_secs_f64());
+    }
+
+    /// How many cases there are, counted afresh.
+    pub fn cases(&self, state: CaseState, count: i64) {
+        self.cases.with_label_values(&[state.as_str()]).set(count);
+    }
+
+    /// How many cases are overdue, counted afresh.
+    pub fn cases_overdue(&self, count: i64) {
+        self.cases_overdue.set(count);
+    }
+
+    /// This model serves from now on, and no other.
+    pub fn model_serving(&self, model: &str, sha256: &str) {
+        self.model_info.reset();
+        self.model_info.with_label_values(&[model, sha256]).set(1);
+    }
+
+    /// The metrics in the Prometheus text format.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        let mut out = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
+        Ok(String::from_utf8_lossy(&out).into_owned())
+    }
+}

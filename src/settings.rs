@@ -1,0 +1,246 @@
+//! Settings: commented defaults compiled in, then a file, then the environment. Anything bad or unknown refuses to start.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::domain::SourceKind;
+
+/// The defaults, documented line by line.
+pub const DEFAULTS: &str = include_str!("../config/yuxin.toml");
+/// The file that `serve` reads when it is there and no other is named.
+pub const DEFAULT_FILE: &str = "config/yuxin.toml";
+
+/// All settings. Each key is documented in `config/yuxin.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // every key is documented in config/yuxin.toml, its one place
+pub struct Settings {
+    pub log: String,
+    pub server: ServerSettings,
+    pub management: ManagementSettings,
+    pub store: StoreSettings,
+    pub model: ModelSettings,
+    pub policy: PolicySettings,
+    pub sources: SourcesSettings,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct ServerSettings {
+    pub listen: SocketAddr,
+    pub workers: usize,
+    pub body_bytes_max: usize,
+    pub body_timeout_ms: u64,
+    pub quota_per_second: u32,
+    pub quota_burst: u32,
+    pub drain_seconds: u64,
+    pub secure_cookies: bool,
+}
+
+/// `[management]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct ManagementSettings {
+    pub listen: SocketAddr,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct StoreSettings {
+    pub url: secrecy::SecretString,
+}
+
+/// `[model]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct ModelSettings {
+    pub path: PathBuf,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct PolicySettings {
+    pub path: PathBuf,
+}
+
+/// `[sources]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct SourcesSettings {
+    pub connect_timeout_ms: u64,
+    pub try_timeout_ms: u64,
+    pub gather_timeout_ms: u64,
+    pub body_bytes_max: usize,
+    pub breaker_failures: usize,
+    pub breaker_open_ms: u64,
+    pub tax: SourceSettings,
+    pub social_insurance: SourceSettings,
+    pub payment_history: SourceSettings,
+}
+
+/// `[sources.tax]` and its like.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct SourceSettings {
+    pub base_url: String,
+    pub path: String,
+    pub stale_after_days: i32,
+}
+
+impl SourcesSettings {
+    /// The settings of one source.
+    pub fn of(&self, source: SourceKind) -> &SourceSettings {
+        match source {
+            SourceKind::Tax => &self.tax,
+            SourceKind::SocialInsurance => &self.social_insurance,
+            SourceKind::PaymentHistory => &self.payment_history,
+        }
+    }
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// The file is not there or not TOML, a key is unknown, or a value is of the wrong kind.
+    #[error("the settings cannot be read: {0}")]
+    Read(#[from] config::ConfigError),
+    /// A value is out of its range.
+    #[error("setting {key} is {value}: {hint}")]
+    Value {
+        /// The key, for instance `sources.try_timeout_ms`.
+        key: &'static str,
+        /// The value found.
+        value: String,
+        /// What it must be.
+        hint: &'static str,
+    },
+}
+
+impl Settings {
+    /// Reads the defaults, then `file` (or [`DEFAULT_FILE`] where it is there and `file` is `None`), then the environment.
+    pub fn load(file: Option<&Path>) -> Result<Settings, SettingsError> {
+        let mut builder =
+            config::Config::builder().add_source(config::File::from_str(DEFAULTS, config::FileFormat::Toml));
+        builder = match file {
+            Some(path) => builder.add_source(config::File::from(path).format(config::FileFormat::Toml)),
+            None => builder.add_source(
+                config::File::from(Path::new(DEFAULT_FILE)).format(config::FileFormat::Toml).required(false),
+            ),
+        };
+        let environment =
+            config::Environment::with_prefix("YUXIN").prefix_separator("_").separator("__").try_parsing(true);
+        Settings::from_config(builder.add_source(environment.source(Some(yuxin_environment()))).build()?)
+    }
+
+    /// The compiled-in defaults with `overrides` (TOML) on top; no file, no environment. For the demo and for tests.
+    pub fn with_overrides(overrides: &str) -> Result<Settings, SettingsError> {
+        let builder = config::Config::builder()
+            .add_source(config::File::from_str(DEFAULTS, config::FileFormat::Toml))
+            .add_source(config::File::from_str(overrides, config::FileFormat::Toml));
+        Settings::from_config(builder.build()?)
+    }
+
+    fn from_config(config: config::Config) -> Result<Settings, SettingsError> {
+        let settings: Settings = config.try_deserialize()?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let refuse =
+            |key, value: &dyn ToString, hint| Err(SettingsError::Value { key, value: value.to_string(), hint });
+        let s = &self.sources;
+        if !(1..=60_000).contains(&s.connect_timeout_ms) {
+            return refuse("sources.connect_timeout_ms", &s.connect_timeout_ms, "it must lie between 1 and 60000");
+        }
+        if !(1..=60_000).contains(&s.try_timeout_ms) {
+            return refuse("sources.try_timeout_ms", &s.try_timeout_ms, "it must lie between 1 and 60000");
+        }
+        if s.gather_timeout_ms < s.try_timeout_ms || s.gather_timeout_ms > 60_000 {
+            return refuse(
+                "sources.gather_timeout_ms",
+                &s.gather_timeout_ms,
+                "it must lie between try_timeout_ms and 60000",
+            );
+        }
+        if !(1024..=64 << 20).contains(&s.body_bytes_max) {
+            return refuse("sources.body_bytes_max", &s.body_bytes_max, "it must lie between 1024 and 67108864");
+        }
+        if s.breaker_failures == 0 {
+            return refuse("sources.breaker_failures", &s.breaker_failures, "it must be at least 1");
+        }
+        for source in SourceKind::ALL {
+            let of = s.of(source);
+            let url = reqwest_url_scheme(&of.base_url);
+            if !url {
+                return refuse("sources.*.base_url", &of.base_url, "it must begin with http:// or https://");
+            }
+            if !of.path.starts_with('/') || !of.path.contains("{uscc}") {
+                return refuse("sources.*.path", &of.path, "it must begin with / and contain {uscc}");
+            }
+            if !(1..=3650).contains(&of.stale_after_days) {
+                return refuse("sources.*.stale_after_days", &of.stale_after_days, "it must lie between 1 and 3650");
+            }
+        }
+        if !(1024..=64 << 20).contains(&self.server.body_bytes_max) {
+            return refuse(
+                "server.body_bytes_max",
+                &self.server.body_bytes_max,
+                "it must lie between 1024 and 67108864",
+            );
+        }
+        if self.server.quota_per_second == 0 || self.server.quota_burst == 0 {
+            return refuse("server.quota_per_second", &self.server.quota_per_second, "quotas must be at least 1");
+        }
+        Ok(())
+    }
+}
+
+fn reqwest_url_scheme(url: &str) -> bool {
+    url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).is_some_and(|rest| !rest.is_empty())
+}
+
+/// The `YUXIN_` variables that are settings; `YUXIN_DATA` names a data folder for tests and benchmarks.
+fn yuxin_environment() -> std::collections::HashMap<String, String> {
+    std::env::vars().filter(|(key, _)| key.starts_with("YUXIN_") && key != "YUXIN_DATA").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compiled_in_defaults_are_complete_and_valid() {
+        let settings = Settings::with_overrides("").unwrap();
+        assert_eq!(settings.server.listen.port(), 8080);
+        assert_eq!(settings.sources.gather_timeout_ms, 2000);
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_are_refused_with_the_key_named() {
+        for (overrides, named) in [
+            ("[server]\nlisten_on = 1", "listen_on"),
+            ("[server]\nlisten = \"everywhere\"", "server.listen"),
+            ("[sources]\ngather_timeout_ms = 10", "sources.gather_timeout_ms"),
+            ("[sources.tax]\nbase_url = \"ftp://x\"", "base_url"),
+            ("[sources.tax]\npath = \"/firms\"", "{uscc}"),
+            ("[nonsense]\na = 1", "nonsense"),
+        ] {
+            let error = Settings::with_overrides(overrides).unwrap_err().to_string();
+            assert!(error.contains(named), "{overrides}: {error}");
+        }
+    }
+}
