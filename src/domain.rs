@@ -12,6 +12,7 @@ pub mod language;
 pub mod month;
 pub mod size;
 pub mod uscc;
+pub mod user;
 
 pub use case::{Case, CaseState, Review, Verdict};
 pub use consent::{Consent, ConsentPass, ConsentRefusal};
@@ -23,3 +24,4 @@ pub use language::Language;
 pub use month::Month;
 pub use size::FirmSize;
 pub use uscc::{Uscc, UsccError, UsccVerdict};
+pub use user::{Role, User};

@@ -45,7 +45,7 @@ impl CaseState {
 /// A text that names no state or verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0:?} is not a known name")]
-pub struct UnknownName(String);
+pub struct UnknownName(pub String);
 
 impl FromStr for CaseState {
     type Err = UnknownName;
