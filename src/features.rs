@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::domain::language::Bilingual;
-use crate::domain::{Dossier, Language, SourceKind};
+use crate::domain::size::{SizeIndicators, StaffBasis, size_class};
+use crate::domain::{Dossier, FirmSize, Language, SourceKind};
+pub(crate) use insurance::insured_heads;
 pub use view::View;
 
 /// How risk moves with a feature's value; the monotone constraint that training keeps.
@@ -139,6 +141,20 @@ impl FeatureVector {
 pub fn extract(dossier: &Dossier, on: Date) -> FeatureVector {
     let view = View::new(dossier, on);
     FeatureVector(catalogue().map(|feature| (feature.extract)(&view).filter(|value| value.is_finite())).collect())
+}
+
+/// The size class at the date `on`, and which staff figure it rests on; `None` where no staff figure is known.
+pub fn firm_size(dossier: &Dossier, on: Date) -> (FirmSize, Option<StaffBasis>) {
+    let view = View::new(dossier, on);
+    let tax = view.tax.as_ref().map(|part| part.record);
+    let declared = tax.and_then(|t| t.declared_heads).map(|heads| (heads, StaffBasis::Declared));
+    let staff = declared.or_else(|| insured_heads(&view).map(|heads| (heads, StaffBasis::Insured)));
+    let indicators = SizeIndicators {
+        staff: staff.map(|(heads, _)| heads),
+        revenue: view.declared_revenue_12m().or_else(|| view.revenue_12m()),
+        assets: tax.and_then(|t| t.total_assets),
+    };
+    (size_class(tax.and_then(|t| t.industry.as_deref()), &indicators), staff.map(|(_, basis)| basis))
 }
 
 /// Short form for the tables of features.
