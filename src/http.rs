@@ -1,1 +1,4 @@
 //! (to come)
+
+pub mod office;
+pub mod words;
