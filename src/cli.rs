@@ -1,1 +1,5 @@
-//! (to come)
+//! The commands: one file for each that is more than a few lines.
+
+pub mod audit;
+pub mod keys;
+pub mod users;
