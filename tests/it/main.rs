@@ -1,4 +1,6 @@
 //! One test binary: a file per promise, and what they share in `support`.
 
+mod architecture;
+mod decisions;
 mod sources_faults;
 mod support;
