@@ -1,1 +1,6 @@
-//! (to come)
+//! The commands, one file each.
+
+pub mod evaluate;
+pub mod progress;
+pub mod score;
+pub mod train;

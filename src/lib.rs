@@ -1,6 +1,7 @@
 //! Yuxin.
 pub mod app;
 pub mod cli;
+pub mod data;
 pub mod decide;
 pub mod domain;
 pub mod features;
