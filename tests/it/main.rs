@@ -1,1 +1,4 @@
+//! One test binary: a file per promise, and what they share in `support`.
 
+mod sources_faults;
+mod support;
