@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod evaluate;
 pub mod features;
 pub mod keys;
+pub mod progress;
 pub mod sandbox;
 pub mod score;
 pub mod serve;

@@ -1,12 +1,14 @@
 //! `yuxin features`: the feature matrix of a folder of real firms or of a synthetic district, and the training spec.
 
-use std::io::{self, Write};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use jiff::civil::Date;
 use thiserror::Error;
 
+use crate::data::DataError;
+use crate::data::sink::{RowSink, write_whole};
 use crate::domain::evidence::{
     Dossier, Evidence, EvidenceStatus, PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord,
 };
@@ -51,50 +53,43 @@ pub enum FeaturesError {
     #[error(transparent)]
     Replay(#[from] ReplayError),
     /// The file.
-    #[error("{path} cannot be written: {source}")]
-    Write {
-        /// The file.
-        path: String,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Data(#[from] DataError),
 }
 
 /// Writes the matrix or the spec; the file appears only when it is whole.
 pub fn run(args: &FeaturesArgs) -> Result<(), FeaturesError> {
-    let refused = |source| FeaturesError::Write { path: args.out.display().to_string(), source };
     if args.spec {
-        return crate::cli::train::write_whole(&args.out, training_spec().as_bytes()).map_err(refused);
+        return Ok(write_whole(&args.out, training_spec().as_bytes())?);
     }
-    let mut matrix = Matrix::new(args.district).map_err(|error| refused(error.into()))?;
+    let mut matrix = Matrix::create(&args.out, args.district)?;
     match &args.replay {
         Some(folder) => replay(&mut matrix, folder, args.on)?,
-        None => district(&mut matrix, args),
+        None => district(&mut matrix, args)?,
     }
-    let bytes = matrix.finish().map_err(refused)?;
-    crate::cli::train::write_whole(&args.out, &bytes).map_err(refused)
+    Ok(matrix.sink.finish()?)
 }
 
 fn replay(matrix: &mut Matrix, folder: &Path, on: Option<Date>) -> Result<(), FeaturesError> {
     for firm in RealFirms::open(folder)?.iter() {
         let dossier = dossier(firm.uscc.clone(), Some(firm.tax.clone()), None, None);
-        matrix.add(&dossier, on, &[]);
+        matrix.add(&dossier, on, &[])?;
     }
     Ok(())
 }
 
-fn district(matrix: &mut Matrix, args: &FeaturesArgs) {
-    let as_of = args.as_of.unwrap_or_else(crate::cli::sandbox::last_month_end);
+fn district(matrix: &mut Matrix, args: &FeaturesArgs) -> Result<(), FeaturesError> {
+    let as_of = args.as_of.unwrap_or_else(super::sandbox::last_month_end);
     let district = District::new(args.seed, args.firms, as_of);
     let progress = ProgressBar::new(u64::from(args.firms));
-    for index in 0..args.firms {
-        let firm = district.firm(index);
+    for firm in district.iter() {
         let truth = [u8::from(firm.defaulted).to_string(), firm.true_pd.to_string()];
         let dossier = dossier(firm.uscc, firm.tax, firm.social_insurance, firm.payment_history);
-        matrix.add(&dossier, args.on, &truth);
+        matrix.add(&dossier, args.on, &truth)?;
         progress.inc(1);
     }
     progress.finish_and_clear();
+    Ok(())
 }
 
 fn dossier(
@@ -124,44 +119,39 @@ fn dossier(
     }
 }
 
-/// A CSV of features: `uscc`, every feature of the catalogue (empty when missing), and for a district its truth.
+/// Rows of features: `uscc`, every feature of the catalogue (empty when missing), and for a district its truth.
 struct Matrix {
-    csv: csv::Writer<Vec<u8>>,
+    sink: RowSink,
 }
 
 impl Matrix {
-    fn new(with_truth: bool) -> Result<Matrix, csv::Error> {
-        let mut csv = csv::Writer::from_writer(Vec::new());
+    fn create(path: &Path, with_truth: bool) -> Result<Matrix, DataError> {
+        let mut sink = RowSink::create(path)?;
         let truth: &[&str] = if with_truth { &["bad", "true_pd"] } else { &[] };
         let names = features::catalogue().map(|feature| feature.name);
-        csv.write_record(std::iter::once("uscc").chain(names).chain(truth.iter().copied()))?;
-        Ok(Matrix { csv })
+        sink.write(std::iter::once("uscc").chain(names).chain(truth.iter().copied()))?;
+        Ok(Matrix { sink })
     }
 
-    fn add(&mut self, dossier: &Dossier, on: Option<Date>, truth: &[String]) {
+    fn add(&mut self, dossier: &Dossier, on: Option<Date>, truth: &[String]) -> Result<(), DataError> {
         let vector: FeatureVector = features::extract(dossier, on.unwrap_or(Date::MAX));
-        let code = std::iter::once(dossier.uscc.to_string());
+        let mut cells = vec![dossier.uscc.to_string()];
         // Rust writes the shortest decimal that reads back to the same bits.
-        let values = vector.iter().map(|(_, value)| value.map(|v| v.to_string()).unwrap_or_default());
-        // Writing to memory does not fail, and every row has the header's length.
-        let _ = self.csv.write_record(code.chain(values).chain(truth.iter().cloned()));
-    }
-
-    fn finish(mut self) -> io::Result<Vec<u8>> {
-        self.csv.flush()?;
-        self.csv.into_inner().map_err(|error| error.into_error())
+        cells.extend(vector.iter().map(|(_, value)| value.map(|v| v.to_string()).unwrap_or_default()));
+        cells.extend_from_slice(truth);
+        self.sink.write(cells.iter().map(String::as_str))
     }
 }
 
 /// The training spec that holds a model to the catalogue's signs.
 pub fn training_spec() -> String {
-    let mut spec = Vec::new();
-    // Writing to memory does not fail.
+    let mut spec = String::new();
+    // Writing to a String does not fail.
     let _ = writeln!(spec, "# Training spec of the shipped model, written by `yuxin features --spec --out config/training.toml`:");
     let _ = writeln!(spec, "# the sign of each feature is that of the catalogue, and what is not evidence is left out.");
     let _ = writeln!(spec, "id = \"district-scorecard\"\nexclude = [\"uscc\", \"true_pd\"]");
     for feature in features::catalogue() {
         let _ = writeln!(spec, "\n[[feature]]\nname = \"{}\"\nsign = \"{}\"", feature.name, feature.sign.as_spec());
     }
-    String::from_utf8_lossy(&spec).into_owned()
+    spec
 }
