@@ -32,6 +32,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod data;
 pub mod decide;
 pub mod domain;
 pub mod features;

@@ -14,7 +14,7 @@ use crate::store::{Store, StoreError};
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConfigArgs {
     /// Settings file; without it config/yuxin.toml where it is there, else the same defaults built in
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 }
 

@@ -192,3 +192,44 @@ impl Endpoint {
         Url::parse(&self.template.replace("{uscc}", uscc.as_str())).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(base_url: &str, path: &str) -> Result<String, String> {
+        let settings = SourceSettings { base_url: base_url.into(), path: path.into(), stale_after_days: 1 };
+        let firm = "91330604MA2XY0014W".parse().unwrap();
+        match Endpoint::new(SourceKind::Tax, &settings) {
+            Ok(endpoint) => Ok(endpoint.url(&firm).unwrap().to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn base_url_and_path_are_joined_by_one_slash() {
+        let url = Ok("https://tax.example:8443/gate/v1/firms/91330604MA2XY0014W".to_owned());
+        for base_url in ["https://tax.example:8443/gate", "https://tax.example:8443/gate/"] {
+            assert_eq!(endpoint(base_url, "/v1/firms/{uscc}"), url);
+        }
+        let query = endpoint("http://[::1]:80", "/firms?code={uscc}&full=1").unwrap();
+        assert_eq!(query, "http://[::1]/firms?code=91330604MA2XY0014W&full=1");
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_asked_are_refused_at_the_start_without_repeating_a_password() {
+        for (base_url, path) in [
+            ("ftp://u:secret@host", "/{uscc}"),
+            ("http://u:secret@host:99999", "/{uscc}"),
+            ("u:secret@host", "/{uscc}"),
+            ("http://u:secret@{uscc}.host", "/{uscc}"),
+            ("http://u:secret@host/?a=1", "/{uscc}"),
+            ("http://u:secret@host", "/firms"),
+            ("http://u:secret@host", "/{uscc}/{uscc}"),
+            ("http://u:secret@host", "/{uscc}#top"),
+        ] {
+            let refusal = endpoint(base_url, path).unwrap_err();
+            assert!(refusal.starts_with("sources.tax: ") && !refusal.contains("secret"), "{refusal}");
+        }
+    }
+}

@@ -143,3 +143,257 @@ pub(super) fn unzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Failure> {
         Err(_) => Err(Failure::Encoding),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
+    use jiff::civil::date;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    const TAX: &str = include_str!("../../tests/it/support/replies/tax.json");
+    const SOCIAL_INSURANCE: &str = include_str!("../../tests/it/support/replies/social_insurance.json");
+    const PAYMENT_HISTORY: &str = include_str!("../../tests/it/support/replies/payment_history.json");
+    const TODAY: Date = date(2026, 11, 15);
+
+    fn firm() -> Uscc {
+        "91330604MA2XY0014W".parse().unwrap()
+    }
+
+    fn breach_of<R: Record>(reply: &Value) -> String {
+        match read::<R>(&serde_json::to_vec(reply).unwrap(), &firm(), TODAY) {
+            Ok(_) => "none".into(),
+            Err(breach) => breach.to_string(),
+        }
+    }
+
+    /// The sample with the value at a pointer replaced.
+    fn with(sample: &str, pointer: &str, value: &Value) -> Value {
+        let mut reply: Value = serde_json::from_str(sample).unwrap();
+        *reply.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value.clone();
+        reply
+    }
+
+    /// Each row: a pointer, a value that is impossible there, and what the breach must say.
+    fn refused<R: Record>(sample: &str, rows: &[(&str, Value, &str)]) {
+        assert_eq!(breach_of::<R>(&serde_json::from_str(sample).unwrap()), "none", "the sample itself holds");
+        for (pointer, value, said) in rows {
+            let breach = breach_of::<R>(&with(sample, pointer, value));
+            assert!(breach.contains(pointer) && breach.contains(said), "{pointer} = {value}: {breach}");
+        }
+    }
+
+    #[test]
+    fn a_tax_record_with_one_impossible_value_is_refused_and_the_value_named() {
+        refused::<TaxRecord>(
+            TAX,
+            &[
+                ("/as_of", "2026-11-17".into(), "future"),
+                ("/as_of", "0001-01-01".into(), "before 1900"),
+                ("/as_of", "-009999-01-01".into(), "before 1900"),
+                ("/as_of", "31.10.2026".into(), "a date is"),
+                ("/as_of", Value::Null, "wrong kind"),
+                ("/name", "x".repeat(201).into(), "too long"),
+                ("/name", "a\u{7}b".into(), "control"),
+                ("/status", "张三".into(), "expected one of `normal`"),
+                ("/registered_on", "2026-11-01".into(), "after as_of"),
+                ("/declared_heads", 10_000_001.into(), "10^7"),
+                ("/declared_heads", (-1).into(), "expected u32"),
+                ("/declared_heads", "张三".into(), "expected u32"),
+                ("/total_assets_fen", (-1).into(), "negative"),
+                ("/total_assets_fen", 1.5.into(), "expected i64"),
+                ("/rating/year", 2027.into(), "after as_of"),
+                ("/rating/grade", "E".into(), "expected one of"),
+                ("/filings/1/month", "2026-07".into(), "before that of the row before"),
+                ("/filings/1/month", "2026-11".into(), "after as_of"),
+                ("/filings/1/month", "1976-01".into(), "600 months"),
+                ("/filings/1/month", "2026-13".into(), "a month YYYY-MM"),
+                ("/filings/1/declared_revenue_fen", 1_000_000_000_000_001i64.into(), "10^15"),
+                ("/filings/1/declared_revenue_fen", i64::MIN.into(), "10^15"),
+                ("/filings/1/due_fen", (-1_000_000_000_000_001i64).into(), "10^15"),
+                ("/filings/1/paid_fen", (-1).into(), "negative"),
+                ("/filings/1/due_on", "2046-11-01".into(), "20 years"),
+                ("/filings/1/filed_on", "2026-11-01".into(), "after as_of"),
+                ("/arrears/amount_fen", (-1).into(), "negative"),
+                ("/arrears/since", "2026-11-01".into(), "after as_of"),
+                ("/invoices/1/month", "2026-09".into(), "not later"),
+                ("/invoices/0/sales/count", 10_000_001.into(), "10^7"),
+                ("/invoices/0/sales/amount_fen", i64::MAX.into(), "10^15"),
+                ("/invoices/0/sales/tax_fen", i64::MIN.into(), "10^15"),
+                ("/invoices/0/sales/counterparties", 10_000_001.into(), "10^7"),
+                ("/invoices/0/sales/void_count", 10_000_001.into(), "10^7"),
+                ("/invoices/0/sales/red_count", 74.into(), "more than count"),
+                ("/invoices/0/sales/red_amount_fen", 1.into(), "positive"),
+                ("/invoices/0/purchases/red_amount_fen", i64::MIN.into(), "10^15"),
+                ("/invoices/0/purchases/top_share", 1.001.into(), "between 0 and 1"),
+                ("/invoices/0/purchases/top_share", (-0.001).into(), "between 0 and 1"),
+                ("/invoices_since", "2026-10".into(), "after the first month"),
+            ],
+        );
+        let twice = breach_of::<TaxRecord>(&with(TAX, "/filings/2/tax", &"vat".into()));
+        assert!(twice.contains("/filings/2/month has two returns"), "{twice}");
+    }
+
+    #[test]
+    fn a_social_insurance_record_with_one_impossible_value_is_refused_and_the_value_named() {
+        refused::<SocialInsuranceRecord>(
+            SOCIAL_INSURANCE,
+            &[
+                ("/months", Value::Null, "wrong kind"),
+                ("/months/1/month", "2026-09".into(), "not later"),
+                ("/months/1/month", "2026-11".into(), "after as_of"),
+                ("/months/1/heads", 10_000_001.into(), "10^7"),
+                ("/months/1/base_fen", (-1).into(), "negative"),
+                ("/months/1/due_fen", i64::MIN.into(), "10^15"),
+                ("/months/1/paid_fen", (-1).into(), "negative"),
+                ("/arrears/months", 601.into(), "600"),
+                ("/arrears/amount_fen", (-1).into(), "negative"),
+                ("/minimum_base_fen", 0.into(), "above zero"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_payment_history_with_one_impossible_value_is_refused_and_the_value_named() {
+        refused::<PaymentHistoryRecord>(
+            PAYMENT_HISTORY,
+            &[
+                ("/bills/1/month", "2026-08".into(), "not later"),
+                ("/bills/1/kwh", 10_000_000_001i64.into(), "10^10"),
+                ("/bills/1/amount_fen", i64::MAX.into(), "10^15"),
+                ("/bills/1/due_on", "2006-10-30".into(), "20 years"),
+                ("/bills/1/paid_on", "2026-11-01".into(), "after as_of"),
+                ("/loans/1/month", "2026-11".into(), "after as_of"),
+                ("/loans/1/balance_fen", (-1).into(), "negative"),
+                ("/loans/1/line_fen", (-1).into(), "negative"),
+                ("/loans/1/days_past_due", 36_501.into(), "36500"),
+                ("/supplier_delays/0/days", 36_501.into(), "36500"),
+                ("/supplier_delays/0/month", "2026-11".into(), "after as_of"),
+                ("/wage_arrears/0/found_on", "2026-11-01".into(), "after as_of"),
+                ("/wage_arrears/0/amount_fen", (-1).into(), "negative"),
+                ("/wage_arrears/0/repaired_on", "2024-01-31".into(), "before found_on"),
+                ("/enforcements/0/opened_on", "2026-11-01".into(), "after as_of"),
+                ("/enforcements/0/closed_on", "2023-05-03".into(), "before opened_on"),
+                ("/enforcements/0/closed_on", "2026-11-01".into(), "after as_of"),
+                ("/enforcements/0/amount_fen", (-1).into(), "negative"),
+            ],
+        );
+    }
+
+    #[test]
+    fn leaving_out_a_date_is_not_the_same_as_saying_that_it_never_came() {
+        fn lacks<R: Record>(sample: &str, row: &str, field: &str) {
+            let mut reply: Value = serde_json::from_str(sample).unwrap();
+            reply.pointer_mut(row).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+            assert_eq!(breach_of::<R>(&reply), format!("the department's reply: {row} lacks the field {field}"));
+        }
+        lacks::<TaxRecord>(TAX, "/filings/0", "filed_on");
+        lacks::<PaymentHistoryRecord>(PAYMENT_HISTORY, "/bills/0", "paid_on");
+        lacks::<PaymentHistoryRecord>(PAYMENT_HISTORY, "/wage_arrears/0", "repaired_on");
+        lacks::<PaymentHistoryRecord>(PAYMENT_HISTORY, "/enforcements/0", "closed_on");
+    }
+
+    #[test]
+    fn a_reply_in_which_every_field_was_renamed_is_refused_instead_of_scored_as_nothing_known() {
+        let bare = serde_json::json!({"uscc": firm(), "as_of": "2026-10-31", "Filings": [], "name": "x"});
+        assert!(breach_of::<TaxRecord>(&bare).contains("shares nothing"));
+        assert!(breach_of::<PaymentHistoryRecord>(&bare).contains("shares nothing"));
+        assert!(breach_of::<SocialInsuranceRecord>(&bare).contains("lacks the field months"));
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_refused() {
+        for key in ["uscc", "as_of", "filings"] {
+            let value: Value = serde_json::from_str(TAX).unwrap();
+            let again = format!("{{\"{key}\": {}, {}", value[key], TAX.trim_start().strip_prefix('{').unwrap());
+            let breach = read::<TaxRecord>(again.as_bytes(), &firm(), TODAY).unwrap_err();
+            assert_eq!(breach.problem, format!("repeats the field {key}"));
+        }
+    }
+
+    #[test]
+    fn a_code_in_other_letters_is_the_same_firm_and_a_byte_order_mark_is_skipped() {
+        let text = format!("\u{feff}{}", TAX.replace("91330604MA2XY0014W", " 91330604ma2xy0014w"));
+        assert!(read::<TaxRecord>(text.as_bytes(), &firm(), TODAY).is_ok());
+    }
+
+    #[test]
+    fn new_fields_of_a_department_do_not_disturb() {
+        let text = TAX.replacen('{', "{\"new\": {\"deep\": [1, null]}, ", 1);
+        assert!(read::<TaxRecord>(text.as_bytes(), &firm(), TODAY).is_ok());
+    }
+
+    #[test]
+    fn the_problem_never_quotes_the_reply() {
+        for text in [
+            "invalid type: string \"张三, expected 李四\", expected u32 at line 1 column 9",
+            "unknown variant `张三`, expected `vat` or `income_tax` at line 1 column 9",
+            "\"张三, expected 李四\" is not a month; write it as YYYY-MM at line 1 column 9",
+        ] {
+            let problem = data_problem(text);
+            assert!(!problem.contains('三') && !problem.contains('四') && !problem.contains("line"), "{problem}");
+        }
+    }
+
+    fn mutated(sample: &'static str) -> impl Strategy<Value = Vec<u8>> {
+        let edit = (0..sample.len(), 0usize..3, any::<u8>());
+        prop::collection::vec(edit, 1..4).prop_map(move |edits| {
+            let mut bytes = sample.as_bytes().to_vec();
+            for (at, how, byte) in edits {
+                let at = at.min(bytes.len() - 1);
+                match how {
+                    0 => bytes[at] = byte,
+                    1 => bytes.insert(at, byte),
+                    _ => drop(bytes.remove(at)),
+                }
+            }
+            bytes
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn arbitrary_bytes_never_make_a_record(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(read::<TaxRecord>(&bytes, &firm(), TODAY).is_err());
+        }
+
+        #[test]
+        fn what_is_read_from_a_damaged_reply_is_possible_and_of_this_firm(
+            tax in mutated(TAX), social in mutated(SOCIAL_INSURANCE), payments in mutated(PAYMENT_HISTORY),
+        ) {
+            fn holds<R: Record + serde::Serialize>(bytes: &[u8]) {
+                let Ok(record) = read::<R>(bytes, &firm(), TODAY) else { return };
+                // What was read reads the same again: nothing in it depended on the damage.
+                let mut again = serde_json::to_value(&record).unwrap();
+                again["uscc"] = serde_json::to_value(firm()).unwrap();
+                let same = read::<R>(&serde_json::to_vec(&again).unwrap(), &firm(), TODAY).unwrap();
+                assert_eq!(serde_json::to_value(&same).unwrap(), serde_json::to_value(&record).unwrap());
+                assert!(record.as_of() <= TODAY.tomorrow().unwrap());
+            }
+            holds::<TaxRecord>(&tax);
+            holds::<SocialInsuranceRecord>(&social);
+            holds::<PaymentHistoryRecord>(&payments);
+        }
+
+        #[test]
+        fn a_reply_about_any_other_firm_is_refused(head in "[0-9A-HJ-NPQRTUWXY]{8}", body in "[0-9A-HJ-NPQRTUWXY]{8}") {
+            let other = Uscc::with_checks(&head, &body).unwrap();
+            prop_assume!(other != firm());
+            let breach = breach_of::<SocialInsuranceRecord>(&with(
+                SOCIAL_INSURANCE, "/uscc", &other.as_str().into(),
+            ));
+            prop_assert!(breach.contains("another firm"));
+        }
+
+        #[test]
+        fn no_damaged_archive_makes_the_reader_panic_or_exceed_its_limit(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let archive = [b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".as_slice(), &bytes].concat();
+            if let Ok(plain) = unzip(&archive, 1000) {
+                prop_assert!(plain.len() <= 1000);
+            }
+        }
+    }
+}

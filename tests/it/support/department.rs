@@ -84,6 +84,8 @@ impl Department {
         let serving = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                // Head and body are written apart: the second must not wait for the first to be acknowledged.
+                stream.set_nodelay(true).unwrap();
                 shared.lock().unwrap().connections += 1;
                 connections.spawn(serve(stream, shared.clone()));
             }
