@@ -12,6 +12,7 @@ mod dice;
 mod district;
 mod industries;
 mod life;
+mod marginals;
 mod payments;
 mod replay;
 mod social_insurance;
@@ -21,7 +22,13 @@ mod truth;
 
 pub use departments::{Departments, DepartmentsHandle};
 pub use district::{District, SyntheticFirm};
+pub use marginals::Marginals;
 pub use replay::{RealFirm, RealFirms, ReplayError};
+
+/// The seed of the district that documents, the demo and the shipped model speak of.
+pub const DEFAULT_SEED: u64 = 330_604;
+/// How many firms that district has.
+pub const DEFAULT_FIRMS: u32 = 5_000;
 
 /// What the departments know of.
 #[derive(Debug, Clone)]

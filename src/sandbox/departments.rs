@@ -152,8 +152,8 @@ async fn firms(served: Data<Served>, ask: Query<ListAsk>) -> HttpResponse {
     };
     let listed: Vec<Listed> = match &**served {
         Served::District(district) => (0..district.len())
-            .filter_map(|index| district.label(index))
             .take(limit)
+            .map(|index| district.label(index))
             .map(|(uscc, name)| Listed { uscc, name })
             .collect(),
         Served::Replay(firms) => firms

@@ -65,12 +65,13 @@ impl District {
         self.as_of
     }
 
-    /// The firm `index`, counted from 0; `None` when there are not so many.
-    pub fn firm(&self, index: u32) -> Option<SyntheticFirm> {
-        let (uscc, name) = self.label(index)?;
+    /// The firm `index`, counted from 0. Beyond the last one it is a firm that a larger district would have.
+    pub fn firm(&self, index: u32) -> SyntheticFirm {
+        let index = index % codes::FIRMS_MAX;
+        let (uscc, name) = self.label(index);
         let life = Life::live(self.seed, index, self.as_of);
         let true_pd = truth::probability(&life.traits, &life.stages, &life.trades);
-        Some(SyntheticFirm {
+        SyntheticFirm {
             town: life.traits.town.name,
             industry: life.traits.industry.code,
             true_pd,
@@ -80,31 +81,26 @@ impl District {
             payment_history: payments::record(&life),
             uscc,
             name,
-        })
+        }
     }
 
-    /// The firm that a code stands for.
+    /// The firm that a code stands for; `None` when it is no firm of this district.
     pub fn find(&self, uscc: &Uscc) -> Option<SyntheticFirm> {
-        let index = codes::index(uscc)?;
-        if self.label(index)?.0 != *uscc {
-            return None;
-        }
-        self.firm(index)
+        let index = codes::index(uscc).filter(|index| *index < self.firms)?;
+        (self.label(index).0 == *uscc).then(|| self.firm(index))
     }
 
     /// All firms, in the order of their indices.
     pub fn iter(&self) -> impl Iterator<Item = SyntheticFirm> + '_ {
-        (0..self.firms).filter_map(|index| self.firm(index))
+        (0..self.firms).map(|index| self.firm(index))
     }
 
     /// The code and the name of the firm `index`, without making the firm.
-    pub fn label(&self, index: u32) -> Option<(Uscc, String)> {
-        if index >= self.firms {
-            return None;
-        }
+    pub fn label(&self, index: u32) -> (Uscc, String) {
+        let index = index % codes::FIRMS_MAX;
         let traits = Traits::draw(self.seed, index);
         let mut dice = Dice::new(self.seed, index, Aspect::Names);
         let name = industries::name(&mut dice, traits.town, traits.industry, traits.form);
-        Some((codes::code(index, traits.form)?, name))
+        (codes::code(index, traits.form), name)
     }
 }
