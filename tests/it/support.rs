@@ -2,3 +2,4 @@
 
 pub mod department;
 pub mod gathering;
+pub mod service;

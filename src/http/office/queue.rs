@@ -1,0 +1,382 @@
+//! The queue of cases.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::failure::{Failure, Kind};
+use super::frame::{Frame, page, see_other};
+use super::session::CaseReader;
+use super::{Office, ROOT};
+use crate::domain::{Case, CaseState, Outcome};
+use crate::http::words::{self, REFER_CODES, Words, figures};
+use crate::store::{CaseFilter, CasePage, Store, StoreError};
+
+/// Cases on a page.
+const PER_PAGE: u32 = 25;
+/// Characters of a search that are looked at.
+const SEARCH_CHARS_MAX: usize = 100;
+
+/// The tabs of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tab {
+    Open,
+    Asked,
+    Overdue,
+    Closed,
+    All,
+}
+
+impl Tab {
+    const ALL: [Tab; 5] = [Tab::Open, Tab::Asked, Tab::Overdue, Tab::Closed, Tab::All];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Tab::Open => "open",
+            Tab::Asked => "asked",
+            Tab::Overdue => "overdue",
+            Tab::Closed => "closed",
+            Tab::All => "all",
+        }
+    }
+
+    /// The tab of that name; the first for any other text.
+    fn named(text: &str) -> Tab {
+        Tab::ALL.into_iter().find(|tab| tab.as_str() == text).unwrap_or(Tab::Open)
+    }
+
+    fn states(self) -> Vec<CaseState> {
+        match self {
+            Tab::Open => vec![CaseState::Open],
+            Tab::Asked => vec![CaseState::Asked],
+            Tab::Closed => vec![CaseState::Closed],
+            Tab::Overdue | Tab::All => Vec::new(),
+        }
+    }
+}
+
+/// What an address of the queue says; never anything about a firm.
+#[derive(Deserialize, Default)]
+pub struct QueueQuery {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    page: String,
+}
+
+/// The form of the queue. Its buttons change the state or the page and keep the rest.
+#[derive(Deserialize)]
+pub struct QueueForm {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    to_state: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    search: String,
+    #[serde(default)]
+    page: String,
+}
+
+/// What of the queue is shown.
+struct View {
+    tab: Tab,
+    reason: Option<&'static str>,
+    search: String,
+    page: u32,
+}
+
+impl View {
+    fn new(state: &str, reason: &str, search: &str, page: &str) -> View {
+        View {
+            tab: Tab::named(state),
+            reason: REFER_CODES.into_iter().find(|code| *code == reason),
+            search: search.trim().chars().take(SEARCH_CHARS_MAX).collect(),
+            page: page.parse().unwrap_or(1).clamp(1, 1_000_000),
+        }
+    }
+
+    /// The address of this view without its search.
+    fn address(&self) -> String {
+        let reason = self.reason.map(|code| format!("&reason={code}")).unwrap_or_default();
+        let page = if self.page > 1 { format!("&page={}", self.page) } else { String::new() };
+        format!("{ROOT}/cases?state={}{reason}{page}", self.tab.as_str())
+    }
+
+    fn filter(&self, now: Timestamp) -> CaseFilter {
+        CaseFilter {
+            states: self.tab.states(),
+            refer_code: self.reason.map(str::to_owned),
+            overdue_at: (self.tab == Tab::Overdue).then_some(now),
+            search: (!self.search.is_empty()).then(|| self.search.clone()),
+            page: self.page,
+            per_page: PER_PAGE,
+        }
+    }
+}
+
+struct TabLink {
+    name: &'static str,
+    label: String,
+    address: String,
+    count: u64,
+    current: bool,
+    alarm: bool,
+}
+
+struct ReasonOption {
+    code: &'static str,
+    title: String,
+    selected: bool,
+}
+
+struct Row {
+    address: String,
+    firm: String,
+    code: String,
+    bank: Option<String>,
+    reasons: Vec<String>,
+    score: i64,
+    grade: String,
+    amount: String,
+    opened: String,
+    due: String,
+    clock: Clock,
+    state: String,
+    state_class: &'static str,
+}
+
+/// How a case stands against its due date.
+pub struct Clock {
+    /// In words.
+    pub text: String,
+    /// A class of the stylesheet: `over`, `soon`, `calm` or `done`.
+    pub class: &'static str,
+}
+
+/// The clock of `case` at `now`; days are counted by the calendar in China.
+pub fn clock(case: &Case, now: Timestamp, words: Words) -> Clock {
+    if case.state == CaseState::Closed {
+        return Clock { text: words.t("due-closed"), class: "done" };
+    }
+    let days = figures::days_between(now, case.due_at);
+    if case.overdue(now) {
+        let text = match -days {
+            0 => words.t("due-overdue-today"),
+            days => words.with("due-overdue-days", &[("days", days.into())]),
+        };
+        return Clock { text, class: "over" };
+    }
+    let text = match days {
+        0 => words.t("due-today"),
+        days => words.with("due-in-days", &[("days", days.into())]),
+    };
+    Clock { text, class: if days <= 5 { "soon" } else { "calm" } }
+}
+
+#[derive(Template)]
+#[template(path = "queue.html")]
+struct QueuePage {
+    w: Words,
+    frame: Frame,
+    tabs: Vec<TabLink>,
+    reasons: Vec<ReasonOption>,
+    state: &'static str,
+    reason: &'static str,
+    search: String,
+    may_search: bool,
+    filtered: bool,
+    clear: String,
+    rows: Vec<Row>,
+    empty: String,
+    total: String,
+    previous: Option<u32>,
+    next: Option<u32>,
+}
+
+/// `GET /console`
+pub async fn home(request: HttpRequest, office: web::Data<Office>) -> Result<HttpResponse, Failure> {
+    CaseReader::enter(&request, &office, None).await?;
+    Ok(see_other(&format!("{ROOT}/cases")))
+}
+
+/// `GET /console/cases`
+pub async fn show(
+    request: HttpRequest,
+    query: Option<web::Query<QueueQuery>>,
+    office: web::Data<Office>,
+) -> Result<HttpResponse, Failure> {
+    let reader = CaseReader::enter(&request, &office, None).await?;
+    let query = query.map(web::Query::into_inner).unwrap_or_default();
+    render(&reader, &office, View::new(&query.state, &query.reason, "", &query.page)).await
+}
+
+/// `POST /console/cases`: the search, with its words in the body, since addresses are logged on the way.
+pub async fn search(
+    request: HttpRequest,
+    filled: web::Form<QueueForm>,
+    office: web::Data<Office>,
+) -> Result<HttpResponse, Failure> {
+    let reader = CaseReader::enter(&request, &office, None).await?;
+    reader.0.check_token(&filled.csrf)?;
+    let state = if filled.to_state.is_empty() { &filled.state } else { &filled.to_state };
+    let view = View::new(state, &filled.reason, &filled.search, &filled.page);
+    if view.search.is_empty() {
+        return Ok(see_other(&view.address()));
+    }
+    // A search by name would tell an observer which masked case is whose.
+    if !reader.sees_firm() {
+        return Err(reader.0.failure(Kind::Forbidden));
+    }
+    render(&reader, &office, view).await
+}
+
+async fn render(reader: &CaseReader, office: &Office, mut view: View) -> Result<HttpResponse, Failure> {
+    let words = reader.0.words;
+    let now = Timestamp::now();
+    let failed = |error: StoreError| Failure::store(&error, words);
+    let mut found = office.store.cases(&view.filter(now)).await.map_err(failed)?;
+    let pages = pages(found.total);
+    if view.page > pages {
+        view.page = pages;
+        found = office.store.cases(&view.filter(now)).await.map_err(failed)?;
+    }
+    let tabs = tabs(&office.store, &view, now, words).await.map_err(failed)?;
+    let total = words.with(
+        "queue-total",
+        &[("total", found.total.into()), ("page", view.page.into()), ("pages", pages.into())],
+    );
+    let template = QueuePage {
+        w: words,
+        frame: Frame::signed_in(&reader.0.session, words, view.address()),
+        tabs,
+        reasons: reason_options(&view, words),
+        state: view.tab.as_str(),
+        reason: view.reason.unwrap_or_default(),
+        may_search: reader.sees_firm(),
+        filtered: view.reason.is_some() || !view.search.is_empty(),
+        clear: View::new(view.tab.as_str(), "", "", "").address(),
+        rows: rows(&found, reader, now),
+        empty: empty(&view, words),
+        total,
+        previous: (view.page > 1).then(|| view.page - 1),
+        next: (view.page < pages).then(|| view.page + 1),
+        search: view.search,
+    };
+    page(StatusCode::OK, &template, words)
+}
+
+fn pages(total: u64) -> u32 {
+    u32::try_from(total.div_ceil(u64::from(PER_PAGE))).unwrap_or(u32::MAX).max(1)
+}
+
+fn empty(view: &View, words: Words) -> String {
+    let unfiltered = view.tab == Tab::Open && view.reason.is_none() && view.search.is_empty();
+    if unfiltered { words.t("queue-empty-open") } else { words.t("queue-empty") }
+}
+
+async fn tabs(store: &Store, view: &View, now: Timestamp, words: Words) -> Result<Vec<TabLink>, StoreError> {
+    let counts = store.count_cases(now).await?;
+    Ok(Tab::ALL
+        .into_iter()
+        .map(|tab| {
+            let count = match tab {
+                Tab::Open => counts.open,
+                Tab::Asked => counts.asked,
+                Tab::Overdue => counts.overdue,
+                Tab::Closed => counts.closed,
+                Tab::All => counts.open + counts.asked + counts.closed,
+            };
+            TabLink {
+                name: tab.as_str(),
+                label: words.t(&format!("queue-tab-{}", tab.as_str())),
+                address: View::new(tab.as_str(), view.reason.unwrap_or_default(), "", "").address(),
+                count,
+                current: tab == view.tab,
+                alarm: tab == Tab::Overdue && count > 0,
+            }
+        })
+        .collect())
+}
+
+fn reason_options(view: &View, words: Words) -> Vec<ReasonOption> {
+    REFER_CODES
+        .into_iter()
+        .map(|code| ReasonOption {
+            code,
+            title: words::refer_title(words.0, code),
+            selected: view.reason == Some(code),
+        })
+        .collect()
+}
+
+fn rows(found: &CasePage, reader: &CaseReader, now: Timestamp) -> Vec<Row> {
+    let words = reader.0.words;
+    let row = |case: &Case| {
+        let mut reasons: Vec<String> =
+            case.refer_codes.iter().map(|code| words::refer_title(words.0, code)).collect();
+        reasons.dedup();
+        if reasons.is_empty() && case.outcome == Outcome::Approve {
+            reasons.push(words.t("queue-flagged"));
+        }
+        Row {
+            address: format!("{ROOT}/cases/{}", case.id),
+            firm: firm_name(case, reader),
+            code: firm_code(case, reader),
+            bank: reader.sees_firm().then(|| case.bank_name.clone()),
+            reasons,
+            score: case.score,
+            grade: case.grade.clone(),
+            amount: figures::money(case.amount, words.0),
+            opened: figures::day(case.opened_at),
+            due: figures::day(case.due_at),
+            clock: clock(case, now, words),
+            state: words.t(&format!("state-{}", case.state)),
+            state_class: case.state.as_str(),
+        }
+    };
+    found.cases.iter().map(row).collect()
+}
+
+/// The firm's name as `reader` may know it.
+pub fn firm_name(case: &Case, reader: &CaseReader) -> String {
+    let words = reader.0.words;
+    match (&case.firm_name, reader.sees_firm()) {
+        (_, false) => words.t("case-masked-firm"),
+        (Some(name), true) => name.clone(),
+        (None, true) => words.t("case-unnamed-firm"),
+    }
+}
+
+/// The firm's code as `reader` may know it.
+pub fn firm_code(case: &Case, reader: &CaseReader) -> String {
+    if reader.sees_firm() { case.uscc.as_str().to_owned() } else { case.uscc.masked() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_the_queue_never_carries_a_search() {
+        let view = View::new("asked", "CODE_SUSPECT", "91330604MA2XY0014W", "3");
+        assert_eq!(view.address(), "/console/cases?state=asked&reason=CODE_SUSPECT&page=3");
+        assert_eq!(view.filter(Timestamp::UNIX_EPOCH).search.as_deref(), Some("91330604MA2XY0014W"));
+    }
+
+    #[test]
+    fn nonsense_in_an_address_becomes_the_first_page_of_the_open_cases() {
+        let view = View::new("<script>", "NO_SUCH", "  ", "-7");
+        assert_eq!(view.address(), "/console/cases?state=open");
+        assert_eq!(view.filter(Timestamp::UNIX_EPOCH).search, None);
+        assert_eq!(pages(0), 1);
+        assert_eq!(pages(26), 2);
+    }
+}

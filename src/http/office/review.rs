@@ -1,0 +1,403 @@
+//! Showing a case and reviewing it.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::case_page::{Banner, FieldError, render};
+use super::failure::{Failure, Kind};
+use super::frame::see_other;
+use super::session::{CaseReader, SignedIn};
+use super::{Office, ROOT, login};
+use crate::domain::case::{REASON_CHARS_MAX, REASON_CHARS_MIN};
+use crate::domain::{Case, CaseId, CaseState, DecisionRecord, Fen, Language, Review, Verdict};
+use crate::http::words::{Value, Words, figures};
+use crate::store::StoreError;
+
+/// The unit in which a limit is typed; it travels with the form, since the language may change meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// 万元, 10,000 yuan.
+    WanYuan,
+    /// Yuan.
+    Yuan,
+}
+
+impl Unit {
+    /// The unit of the language.
+    pub fn of(language: Language) -> Unit {
+        match language {
+            Language::ZhCn => Unit::WanYuan,
+            Language::En => Unit::Yuan,
+        }
+    }
+
+    /// The name in the form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unit::WanYuan => "wan_yuan",
+            Unit::Yuan => "yuan",
+        }
+    }
+
+    /// Decimal places that make a fen.
+    fn decimals(self) -> usize {
+        match self {
+            Unit::WanYuan => 6,
+            Unit::Yuan => 2,
+        }
+    }
+
+    /// `amount` as the field shows it: exact, without trailing zeros.
+    pub fn write(self, amount: Fen) -> String {
+        let scale = 10_i64.pow(self.decimals() as u32);
+        let decimals = format!("{:0width$}", amount.0 % scale, width = self.decimals());
+        let decimals = decimals.trim_end_matches('0');
+        let whole = amount.0 / scale;
+        if decimals.is_empty() { whole.to_string() } else { format!("{whole}.{decimals}") }
+    }
+
+    /// Reads an amount, exactly; `None` where the text is no amount in this unit.
+    ///
+    /// Full-width digits, blanks, grouping commas and a currency sign are understood.
+    pub fn read(self, text: &str) -> Option<Fen> {
+        let plain: String = text
+            .chars()
+            .map(|c| match c {
+                '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+                '。' => '.',
+                c => c,
+            })
+            .filter(|c| !c.is_whitespace() && !matches!(c, ',' | '¥' | '￥'))
+            .collect();
+        let plain = match self {
+            Unit::WanYuan => plain.trim_end_matches('元').trim_end_matches('万'),
+            Unit::Yuan => plain.trim_start_matches("CNY").trim_end_matches('元'),
+        };
+        let (whole, decimals) = plain.split_once('.').unwrap_or((plain, ""));
+        let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(decimals) || decimals.len() > self.decimals() {
+            return None;
+        }
+        format!("{whole}{decimals:0<width$}", width = self.decimals()).parse().ok().map(Fen)
+    }
+}
+
+/// What somebody typed into the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The verdict chosen.
+    pub verdict: Option<Verdict>,
+    /// The limit, as typed.
+    pub limit: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// The reason, as typed.
+    pub reason: String,
+}
+
+impl Draft {
+    /// A form in which nothing was typed yet, with the limit that the policy indicates.
+    pub fn blank(indicated: Fen, unit: Unit) -> Draft {
+        let limit = if indicated > Fen::ZERO { unit.write(indicated) } else { String::new() };
+        Draft { verdict: None, limit, unit, reason: String::new() }
+    }
+}
+
+/// The form of a review.
+#[derive(Deserialize)]
+pub struct SentReview {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    seen: String,
+    #[serde(default)]
+    verdict: String,
+    #[serde(default)]
+    limit: String,
+    #[serde(default)]
+    unit: String,
+    #[serde(default)]
+    reason: String,
+}
+
+impl SentReview {
+    fn draft(&self) -> Draft {
+        Draft {
+            verdict: self.verdict.parse().ok(),
+            limit: self.limit.trim().to_owned(),
+            unit: if self.unit == Unit::Yuan.as_str() { Unit::Yuan } else { Unit::WanYuan },
+            reason: self.reason.replace("\r\n", "\n"),
+        }
+    }
+}
+
+/// A review that may be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Checked {
+    verdict: Verdict,
+    reason: String,
+    limit: Option<Fen>,
+}
+
+/// Checks a draft against the amount asked for; everything that is wrong is told at once.
+fn check(draft: &Draft, amount: Fen, words: Words) -> Result<Checked, Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let mut refuse = |field, text| errors.push(FieldError { field, text });
+    if draft.verdict.is_none() {
+        refuse("verdict", words.t("review-error-verdict"));
+    }
+    let limit = match (draft.verdict, check_limit(draft, amount, words)) {
+        (Some(Verdict::Approve), Ok(limit)) => Some(limit),
+        (Some(Verdict::Approve), Err(text)) => {
+            refuse("limit", text);
+            None
+        }
+        _ => None,
+    };
+    let reason = draft.reason.trim();
+    let length = reason.chars().count();
+    if length < REASON_CHARS_MIN {
+        let args = [("minimum", REASON_CHARS_MIN.into()), ("length", length.into())];
+        refuse("reason", words.with("review-error-reason-short", &args));
+    } else if length > REASON_CHARS_MAX {
+        let args = [("maximum", REASON_CHARS_MAX.into()), ("length", length.into())];
+        refuse("reason", words.with("review-error-reason-long", &args));
+    }
+    match draft.verdict {
+        Some(verdict) if errors.is_empty() => Ok(Checked { verdict, reason: reason.to_owned(), limit }),
+        _ => Err(errors),
+    }
+}
+
+fn check_limit(draft: &Draft, amount: Fen, words: Words) -> Result<Fen, String> {
+    if draft.limit.is_empty() {
+        return Err(words.t("review-error-limit-missing"));
+    }
+    match draft.unit.read(&draft.limit) {
+        None => {
+            let example = draft.unit.write(amount);
+            Err(words.with("review-error-limit-unreadable", &[("example", example.into())]))
+        }
+        Some(Fen::ZERO) => Err(words.t("review-error-limit-zero")),
+        Some(limit) if limit > amount => {
+            let amount = figures::money(amount, words.0);
+            Err(words.with("review-error-limit-over", &[("amount", amount.into())]))
+        }
+        Some(limit) => Ok(limit),
+    }
+}
+
+/// What the address of a case says beside its id.
+#[derive(Deserialize, Default)]
+pub struct CaseQuery {
+    saved: Option<String>,
+}
+
+type Answer = Result<HttpResponse, Failure>;
+
+/// `GET /console/cases/{id}`
+pub async fn show(
+    request: HttpRequest,
+    path: web::Path<String>,
+    query: Option<web::Query<CaseQuery>>,
+    office: web::Data<Office>,
+) -> Answer {
+    let id: Option<CaseId> = path.parse().ok();
+    let reader = CaseReader::enter(&request, &office, id).await?;
+    let found = find(&office, &reader, id).await?;
+    let banner = Banner { saved: query.is_some_and(|q| q.saved.is_some()), ..Banner::default() };
+    render(StatusCode::OK, &office, &reader, &found, None, banner)
+}
+
+async fn find(office: &Office, reader: &CaseReader, id: Option<CaseId>) -> Result<(Case, DecisionRecord), Failure> {
+    let not_found = || reader.0.failure(Kind::NotFound);
+    let id = id.ok_or_else(not_found)?;
+    let found = office.store.case(id).await.map_err(|error| Failure::store(&error, reader.0.words))?;
+    found.ok_or_else(not_found)
+}
+
+/// The case with a reason that was typed before the session ended.
+pub async fn show_draft(office: &Office, who: SignedIn, case: CaseId, reason: String) -> Answer {
+    let reader = CaseReader::new(who)?;
+    let found = find(office, &reader, Some(case)).await?;
+    let words = reader.0.words;
+    let unit = Unit::of(words.0);
+    let indicated = found.1.decision.indicated_limit.min(found.0.amount);
+    let draft = Draft { reason, ..Draft::blank(indicated, unit) };
+    let banner = Banner { warning: Some(words.t("review-draft-restored")), ..Banner::default() };
+    render(StatusCode::OK, office, &reader, &found, Some(draft), banner)
+}
+
+/// `POST /console/cases/{id}/review`
+pub async fn submit(
+    request: HttpRequest,
+    path: web::Path<String>,
+    filled: web::Form<SentReview>,
+    office: web::Data<Office>,
+) -> Answer {
+    let id: Option<CaseId> = path.parse().ok();
+    let draft = filled.draft();
+    let reader = match (CaseReader::enter(&request, &office, id).await, id) {
+        // Only a form of this site may leave its text on the log-in page; browsers say whether it is one.
+        (Err(Failure { kind: Kind::LoggedOut { .. }, .. }), Some(id)) if from_this_site(&request) => {
+            return login::show_with_draft(&request, &office, id, &draft.reason);
+        }
+        (entered, _) => entered?,
+    };
+    reader.0.check_token(&filled.csrf)?;
+    let reviewer = reader.into_reviewer()?;
+    let reader = &reviewer.0;
+    let found = find(&office, reader, id).await?;
+    if found.0.state == CaseState::Closed {
+        return closed_meanwhile(&office, reader, &found, draft);
+    }
+    if filled.seen != found.0.reviews.len().to_string() {
+        return changed_meanwhile(&office, reader, &found, draft);
+    }
+    match check(&draft, found.0.amount, reader.0.words) {
+        Ok(checked) => record(&office, reader, found, draft, checked).await,
+        Err(errors) => {
+            let banner = Banner { errors, ..Banner::default() };
+            render(StatusCode::UNPROCESSABLE_ENTITY, &office, reader, &found, Some(draft), banner)
+        }
+    }
+}
+
+fn from_this_site(request: &HttpRequest) -> bool {
+    request.headers().get("sec-fetch-site").is_some_and(|site| site == "same-origin")
+}
+
+async fn record(
+    office: &Office,
+    reader: &CaseReader,
+    found: (Case, DecisionRecord),
+    draft: Draft,
+    checked: Checked,
+) -> Answer {
+    let user = &reader.0.session.user;
+    let review = Review {
+        user: user.id,
+        user_name: user.name.clone(),
+        verdict: checked.verdict,
+        reason: checked.reason,
+        limit: checked.limit,
+        at: Timestamp::now(),
+    };
+    let id = found.0.id;
+    match office.store.review_case(id, &review).await {
+        Ok(_) => Ok(see_other(&format!("{ROOT}/cases/{id}?saved=1"))),
+        Err(StoreError::CaseClosed) => {
+            let found = find(office, reader, Some(id)).await?;
+            closed_meanwhile(office, reader, &found, draft)
+        }
+        Err(error @ StoreError::NoSuchCase) => Err(Failure::store(&error, reader.0.words)),
+        Err(error) => {
+            tracing::error!(%error, "a review could not be recorded");
+            let warning = Some(reader.0.words.t("review-unavailable"));
+            let banner = Banner { warning, ..Banner::default() };
+            render(StatusCode::SERVICE_UNAVAILABLE, office, reader, &found, Some(draft), banner)
+        }
+    }
+}
+
+/// Who acted last, when, and how, for the texts that tell of it.
+fn last_act(review: &Review, words: Words) -> [(&'static str, Value<'_>); 3] {
+    [
+        ("user", review.user_name.as_str().into()),
+        ("at", figures::instant(review.at).into()),
+        ("verdict", words.t(&format!("verdict-{}", review.verdict.as_str())).into()),
+    ]
+}
+
+/// The case was closed before this review came: it is shown as it is now, with what was typed.
+fn closed_meanwhile(office: &Office, reader: &CaseReader, found: &(Case, DecisionRecord), draft: Draft) -> Answer {
+    let words = reader.0.words;
+    let warning = match found.0.closing() {
+        Some(closing) if closing.user == reader.0.session.user.id => {
+            let [_, at, verdict] = last_act(closing, words);
+            words.with("review-stale-closed-self", &[at, verdict])
+        }
+        Some(closing) => words.with("review-stale-closed", &last_act(closing, words)),
+        None => words.t("review-closed"),
+    };
+    let banner = Banner { warning: Some(warning), ..Banner::default() };
+    render(StatusCode::CONFLICT, office, reader, found, Some(draft), banner)
+}
+
+/// Somebody asked something while this review was being written: the officer sees it before sending again.
+fn changed_meanwhile(office: &Office, reader: &CaseReader, found: &(Case, DecisionRecord), draft: Draft) -> Answer {
+    let words = reader.0.words;
+    let warning = found.0.reviews.last().map(|last| words.with("review-stale-changed", &last_act(last, words)));
+    let banner = Banner { warning, ..Banner::default() };
+    render(StatusCode::CONFLICT, office, reader, found, Some(draft), banner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn amounts_are_read_exactly_as_people_write_them() {
+        for (unit, text, fen) in [
+            (Unit::WanYuan, "300", 300_000_000),
+            (Unit::WanYuan, " 1,200.5 ", 1_200_500_000),
+            (Unit::WanYuan, "３００．２５万元", 300_250_000),
+            (Unit::WanYuan, "0.000001", 1),
+            (Unit::Yuan, "3000000", 300_000_000),
+            (Unit::Yuan, "CNY 3,000,000.05", 300_000_005),
+            (Unit::Yuan, "¥100", 10_000),
+        ] {
+            assert_eq!(unit.read(text), Some(Fen(fen)), "{text}");
+        }
+        for text in ["", "abc", "-5", "1e9", "1.2.3", ".5", "0.0000001", "99999999999999999999", "万", "+3"] {
+            assert_eq!(Unit::WanYuan.read(text), None, "{text}");
+        }
+        assert_eq!(Unit::Yuan.read("1.001"), None, "there is nothing smaller than a fen");
+        assert_eq!(Unit::Yuan.read("300万"), None, "another unit is not guessed");
+    }
+
+    fn draft(verdict: Option<Verdict>, limit: &str, reason: &str) -> Draft {
+        Draft { verdict, limit: limit.to_owned(), unit: Unit::WanYuan, reason: reason.to_owned() }
+    }
+
+    fn refused(draft: &Draft) -> Vec<&'static str> {
+        let errors = check(draft, Fen::from_yuan(5_000_000), Words(Language::ZhCn)).unwrap_err();
+        errors.into_iter().map(|e| e.field).collect()
+    }
+
+    #[test]
+    fn a_review_needs_a_verdict_and_a_reason_and_an_approval_a_limit_within_the_amount() {
+        assert_eq!(refused(&draft(None, "", "")), ["verdict", "reason"]);
+        assert_eq!(refused(&draft(Some(Verdict::Approve), "", "订单充足，同意")), ["limit"]);
+        assert_eq!(refused(&draft(Some(Verdict::Approve), "0", "订单充足，同意")), ["limit"]);
+        assert_eq!(refused(&draft(Some(Verdict::Approve), "500.000001", "订单充足，同意")), ["limit"]);
+        assert_eq!(refused(&draft(Some(Verdict::Decline), "", "  不行 \n ")), ["reason"]);
+        assert_eq!(refused(&draft(Some(Verdict::Ask), "", &"字".repeat(REASON_CHARS_MAX + 1))), ["reason"]);
+    }
+
+    #[test]
+    fn only_an_approval_carries_a_limit() {
+        let amount = Fen::from_yuan(5_000_000);
+        let approved = check(&draft(Some(Verdict::Approve), "500", " 订单充足 "), amount, Words(Language::En)).unwrap();
+        assert_eq!((approved.limit, approved.reason.as_str()), (Some(amount), "订单充足"));
+        let declined = check(&draft(Some(Verdict::Decline), "junk", "欠税未清"), amount, Words(Language::En)).unwrap();
+        assert_eq!(declined.limit, None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_amount_reads_back_as_the_same_amount(fen in 0..i64::MAX) {
+            for unit in [Unit::WanYuan, Unit::Yuan] {
+                prop_assert_eq!(unit.read(&unit.write(Fen(fen))), Some(Fen(fen)));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_of_amounts_panic(text in "\\PC{0,24}") {
+            let _ = (Unit::WanYuan.read(&text), Unit::Yuan.read(&text));
+        }
+    }
+}

@@ -1,0 +1,340 @@
+# All texts of Yuxin in English. Keys and variables are those of zh-CN.ftl; tests compare them.
+
+## General
+product = Yuxin
+product-tagline = Credit scoring for small firms · Finance office
+notice = This is a decision aid, not a credit-bureau report (征信报告); the bank decides.
+skip-to-content = Skip to content
+log-out = Log out
+missing = missing
+not-known = not known
+none = none
+yes = yes
+no = no
+month = Month
+unit-money-axis = thousand yuan
+colon = :{" "}
+separator = ,{" "}
+
+## Roles
+role-officer = Officer
+role-supervisor = Supervisor
+role-observer = Observer
+role-admin = Administrator
+
+## Login
+login-title = Log in
+login-heading = Log in to the console
+login-name = User name
+login-password = Password
+login-submit = Log in
+login-wrong = The user name or the password is wrong. Please try again.
+login-empty = Please enter your user name and password.
+login-locked = Too many failed attempts for this user name. Please try again in { $minutes ->
+        [one] { $minutes } minute
+       *[other] { $minutes } minutes
+    }.
+login-needed = Please log in first.
+login-expired = Your session has expired. Please log in again.
+login-draft-kept = The reason you were writing has been kept; log in to go on.
+login-logged-out = You have logged out.
+login-cookies = This page had expired, or your browser did not accept its cookie. Please try again.
+
+## Queue
+queue-title = Cases
+queue-heading = Cases for review
+queue-tab-open = To do
+queue-tab-asked = Waiting for answer
+queue-tab-overdue = Overdue
+queue-tab-closed = Closed
+queue-tab-all = All
+queue-filter-reason = Reason
+queue-filter-reason-any = All reasons
+queue-search = Firm name or credit code
+queue-search-submit = Search
+queue-search-clear = Clear
+queue-firm = Firm
+queue-reasons = Why referred
+queue-score = Score
+queue-grade = Grade
+queue-amount = Amount
+queue-bank = Bank
+queue-opened = Received
+queue-due = Due
+queue-state = State
+queue-empty = No case matches.
+queue-empty-open = No case is waiting for you.
+queue-total = { $total ->
+        [one] { $total } case
+       *[other] { $total } cases
+    }, page { $page } of { $pages }
+queue-previous = Previous
+queue-next = Next
+queue-pages = Pages
+queue-states = Cases by state
+queue-masked = Firm hidden
+queue-flagged = approved, spot check
+
+due-in-days = { $days ->
+        [one] { $days } day left
+       *[other] { $days } days left
+    }
+due-today = due today
+due-overdue-days = overdue by { $days ->
+        [one] { $days } day
+       *[other] { $days } days
+    }
+due-overdue-today = overdue since today
+due-closed = closed
+
+state-open = To do
+state-asked = Waiting for answer
+state-closed = Closed
+
+outcome-approve = Approve
+outcome-refer = Refer to a person
+outcome-decline = Decline
+
+verdict-approve = Approve
+verdict-decline = Decline
+verdict-ask = Ask for more
+
+size-large = large
+size-medium = medium
+size-small = small
+size-micro = micro
+size-undetermined = size undetermined
+
+## Case page
+case-title = Case
+case-back = Back to the cases
+case-to-review = Go to the review
+case-masked-firm = (firm hidden)
+case-unnamed-firm = (the tax department gave no name)
+case-code = Unified social credit code
+case-code-suspect = check character in doubt
+case-opened = Received { $date }
+case-due = Due { $date }
+case-result = Automatic result
+case-outcome = Outcome
+case-score = Score
+case-score-interval = { $low } to { $high } once evidence is complete
+case-pd = 12-month probability of default
+case-grade = Grade
+case-indicated-limit = Indicated limit
+case-model = Model
+case-policy = Policy
+case-decided = Decided
+case-valid-until = Valid until
+case-request = Request
+case-bank = Bank
+case-amount = Amount asked for
+case-purpose = Purpose
+case-term = Term
+case-term-months = { $months ->
+        [one] { $months } month
+       *[other] { $months } months
+    }
+case-size = Size
+case-why = Why a person must look
+case-why-none = The policy gave no reason; this case is a spot check.
+case-do = What to do
+case-knock-outs = Knock-outs
+case-reasons = Principal reasons for lost points
+case-reasons-none = No characteristic is below average.
+case-reason-points = { $points } points lost
+case-reason-missing = no data
+case-waterfall = Where the score comes from
+case-waterfall-hint = From the score of the average firm of the training data, adding and subtracting each characteristic, to this firm’s score.
+case-waterfall-start = Average firm
+case-waterfall-end = This firm
+case-waterfall-rest = { $count ->
+        [one] { $count } other characteristic
+       *[other] { $count } other characteristics
+    }
+case-waterfall-none = No points by characteristic were recorded for this case.
+case-characteristic = Characteristic
+case-value = This firm
+case-points = Points
+case-points-bar = Bar
+case-evidence = Evidence
+case-history = History
+case-history-none = Nothing has been done yet.
+case-history-opened = Case received
+case-limit-granted = Limit granted: { $limit }
+case-saved = Your review has been recorded.
+case-next = Back to the list for the next case
+
+## Purposes
+purpose-working_capital = Working capital
+purpose-equipment = Equipment
+purpose-order = Production of an order
+purpose-refinancing = Refinancing
+
+## Review
+review-heading = Review
+review-verdict = Verdict
+review-limit-wan = Limit granted (ten thousand yuan)
+review-limit-yuan = Limit granted (yuan)
+review-limit-hint = Only with an approval; at most the amount asked for, { $amount }. The indicated limit is { $indicated }.
+review-reason = Reason
+review-reason-hint = The bank will read this. { $minimum } to { $maximum } characters.
+review-submit = Submit review
+review-irreversible = An approval or a decline closes the case and cannot be taken back.
+review-errors = Nothing has been submitted yet. Please correct:
+review-error-verdict = Choose a verdict.
+review-error-reason-short = Give a reason of at least { $minimum } characters (now { $length }).
+review-error-reason-long = The reason may have at most { $maximum } characters (now { $length }).
+review-error-limit-missing = An approval needs a limit.
+review-error-limit-unreadable = The limit must be a number, for instance { $example }.
+review-error-limit-zero = The limit must be more than zero.
+review-error-limit-over = The limit may not exceed the amount asked for, { $amount }.
+review-stale-closed = Before you submitted, { $user } closed this case at { $at } with “{ $verdict }”. Your review was not recorded.
+review-stale-closed-self = You already closed this case at { $at } with “{ $verdict }”. Nothing was recorded twice.
+review-stale-changed = While you were writing, { $user } recorded “{ $verdict }” at { $at }. Your review is not recorded yet; read the history, then submit again.
+review-unavailable = The database does not answer, so it is not certain whether your review was recorded. Look at the history in a moment; if it is not there, submit again. What you wrote is kept below.
+review-your-text = What you wrote
+review-draft-restored = The reason you were writing before your session expired is back; check it, then submit.
+review-closed = This case is closed
+review-closed-by = Closed by { $user } at { $at }: { $verdict }
+review-observer = Observers read; they do not review cases.
+
+## Evidence
+source-tax = Tax department
+source-social_insurance = Social insurance
+source-payment_history = Payment history
+
+evidence-status-fresh = fresh
+evidence-status-cached = cached
+evidence-status-stale = out of date
+evidence-status-absent = firm unknown
+evidence-status-unavailable = no answer
+evidence-status-invalid = not usable
+evidence-as-of = Data as of { $date }
+evidence-fetched = Fetched { $at }
+evidence-missing-parts = Not shared by this department: { $parts }. Missing does not mean none.
+evidence-complete = The department shared everything agreed.
+evidence-gone-absent = The department answered that it has no record of this firm. This evidence is missing and scored as missing, not as good.
+evidence-gone-unavailable = The department did not answer in time. This evidence is missing and scored as missing, not as good.
+evidence-gone-invalid = The department’s answer was faulty and was not used. This evidence is missing and scored as missing, not as good.
+evidence-stale = These data are old and may not show how the firm stands now.
+evidence-detail = Technical detail
+
+fact-taxpayer-status = Taxpayer status
+fact-industry = Industry code
+fact-registered = Registered
+fact-declared-heads = Declared staff
+fact-total-assets = Total assets
+fact-rating = Tax credit rating
+fact-rating-value = { $grade } (for { $year })
+fact-tax-arrears = Tax arrears
+fact-arrears-since = { $amount } since { $date }
+fact-filings = Tax returns
+fact-late-filings = Late returns in 24 months
+fact-invoices = Invoices
+fact-insured-heads = Insured staff (latest month)
+fact-insurance-arrears = Contribution arrears
+fact-insurance-arrears-value = { $amount }, { $months ->
+        [one] { $months } month
+       *[other] { $months } months
+    }
+fact-minimum-base = Local minimum contribution base
+fact-bills = Electricity bills
+fact-late-bills = Late electricity bills in 12 months
+fact-loans = Loans
+fact-loan-balance = Loan balance / credit line
+fact-never-borrowed = never borrowed
+fact-supplier-delays = Average delay to suppliers (latest month)
+fact-days = { $days ->
+        [one] { $days } day
+       *[other] { $days } days
+    }
+fact-wage-arrears = Wage arrears (open)
+fact-enforcements = Court enforcement (open)
+fact-count-amount = { $count }, { $amount }
+fact-times = { $count }
+
+taxpayer-normal = normal
+taxpayer-abnormal = abnormal (非正常户)
+taxpayer-deregistered = deregistered
+
+## Charts
+chart-invoices = Invoices issued and received by month
+chart-sales = Issued (sales)
+chart-purchases = Received (purchases)
+chart-revenue = Declared revenue by month
+chart-heads = Insured staff by month
+chart-heads-axis = persons
+chart-kwh = Electricity by month
+chart-kwh-axis = kWh
+chart-days-past-due = Worst days past due on loans by month
+chart-days-past-due-axis = days
+chart-table = Show the figures
+chart-gap = no data
+chart-summary = { $title }, { $first } to { $last }. { $series }
+chart-summary-series = { $name }: lowest { $low } ({ $low_month }), highest { $high } ({ $high_month }), latest { $latest } ({ $latest_month }).
+chart-summary-gaps = { $months ->
+        [one] { $months } month without data.
+       *[other] { $months } months without data.
+    }
+chart-none = There are no data for the period shown.
+
+## Refer reasons
+refer-EVIDENCE_MISSING = Evidence missing
+    .explanation = There are no data from this source: { $source }. The score is incomplete.
+    .action = Check with the department, or ask the firm for the documents, before deciding.
+refer-EVIDENCE_STALE = Evidence out of date
+    .explanation = The data of this source are too old: { $source }, as of { $as_of }.
+    .action = Get current data from the department, or ask the firm how it stands now.
+refer-EVIDENCE_INVALID = Evidence not usable
+    .explanation = The answer of this source was faulty and was not used: { $source }.
+    .action = Tell the department, and check the firm’s data directly.
+refer-SCORE_INTERVAL_CROSSES_CUTOFF = Score range crosses the cut-off
+    .explanation = Without the data of { $source } the score may lie anywhere from { $low } to { $high }; the cut-off is { $cutoff }. The missing data decide.
+    .action = Get the missing data first, then judge.
+refer-HEADS_CONTRADICT = Staff figures contradict each other
+    .explanation = The firm declared { $tax_heads } persons to the tax department; { $insured_heads } are insured.
+    .action = Ask the firm to explain the difference (agency staff, re-employed pensioners); look at the payroll if need be.
+refer-CODE_SUSPECT = Credit code in doubt
+    .explanation = The check character of the unified social credit code is wrong: an early registration, or a typing error.
+    .action = Compare the code with the business licence.
+refer-OVER_AUTOMATIC_LIMIT = Above the automatic limit
+    .explanation = The indicated limit of { $limit } is above the automatic maximum of { $maximum }.
+    .action = Set the limit yourself.
+refer-GRADE_NEEDS_REVIEW = This grade needs a review
+    .explanation = The grade is { $grade }; the policy wants a person to look at firms of this grade.
+    .action = Weigh the reasons for lost points against the firm’s business.
+refer-KNOCK_OUT_UNCHECKED = Knock-out could not be checked
+    .explanation = { $source } did not share the data needed to rule out a knock-out (such as open court enforcement or an abnormal taxpayer).
+    .action = Find out whether there is one before deciding.
+refer-AMOUNT_OVER_LIMIT = Amount above the indicated limit
+    .explanation = The firm asks for { $amount }; the indicated limit is { $limit }.
+    .action = Judge whether a lower limit will do, or ask for collateral, orders or other documents.
+refer-other = { $code }
+    .explanation = The policy wants a person to look; its code is { $code }.
+    .action = Follow the rules of the office.
+
+## Knock-outs
+knock-out-ENFORCEMENT_OPEN = Open court enforcement
+    .explanation = A court is enforcing a claim against the firm, and it is not settled.
+knock-out-TAXPAYER_ABNORMAL = Abnormal taxpayer (非正常户)
+    .explanation = The tax department lists the firm as abnormal: it does not file and cannot be reached.
+knock-out-TAXPAYER_DEREGISTERED = Tax registration cancelled
+    .explanation = The firm’s tax registration has been cancelled.
+
+## Error pages
+error-back = Back to the cases
+error-not-found = Page not found
+    .explanation = There is no such page, or no such case. Please start from the list of cases.
+error-forbidden = Not allowed
+    .explanation = Your role may not do this. If you need to, ask the administrator.
+error-admin = Administrators do not see cases
+    .explanation = Administrators keep users and keys with the command line; they neither see nor review cases.
+error-csrf = The request did not pass the security check
+    .explanation = The form may have expired, or it was not sent from a page of this system. Nothing was changed. Go back, reload the page, and submit again.
+error-too-large = Too much text
+    .explanation = Nothing was changed. Please shorten the text and submit again.
+error-bad-form = The form could not be read
+    .explanation = Something is missing or malformed; nothing was changed. Please go back and try again.
+error-unavailable = The data cannot be reached just now
+    .explanation = The database does not answer; nothing was changed. Try again in a moment; if it goes on, tell the administrator.

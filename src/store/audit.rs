@@ -1,0 +1,163 @@
+//! The audit chain: one row for everything that was written, each bound to the row before it.
+//!
+//! `hash` = SHA-256 of `previous`, `seq`, `at`, `kind`, `subject` and `digest` with line feeds between, all as text, so that
+//! anybody can recompute it. `digest` is the SHA-256 of what was written: for a decision of the stored record's text, for
+//! all else of the row's columns as a JSON array.
+//!
+//! What the chain shows by itself: any change, deletion, insertion or swap in it or in the rows it speaks of, and a cut
+//! tail. What it cannot show by itself: a chain rebuilt from the first changed row on by somebody who may write to the
+//! database. For that, note the head down elsewhere (`yuxin audit verify` prints it) and compare it later.
+
+mod verify;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use super::database::{Database, Transaction, execute};
+use super::idempotency;
+pub use verify::{AuditProblem, AuditReport};
+
+/// What a row of the chain speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Bank,
+    Key,
+    KeyRevoked,
+    User,
+    Password,
+    UserDisabled,
+    Consent,
+    ConsentRevoked,
+    Decision,
+    Case,
+    Review,
+}
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Kind::Bank => "bank",
+            Kind::Key => "key",
+            Kind::KeyRevoked => "key_revoked",
+            Kind::User => "user",
+            Kind::Password => "password",
+            Kind::UserDisabled => "user_disabled",
+            Kind::Consent => "consent",
+            Kind::ConsentRevoked => "consent_revoked",
+            Kind::Decision => "decision",
+            Kind::Case => "case",
+            Kind::Review => "review",
+        }
+    }
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// The digest of a row: SHA-256 of its columns as a JSON array.
+pub(super) fn digest(columns: &impl Serialize) -> String {
+    // Columns are texts and integers: writing them as JSON cannot fail.
+    sha256(&serde_json::to_vec(columns).unwrap_or_default())
+}
+
+/// The end of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(super) struct Head {
+    pub(super) seq: i64,
+    pub(super) hash: String,
+}
+
+impl Head {
+    /// The hash of the row that follows this head.
+    pub(super) fn next_hash(&self, seq: i64, at: i64, kind: &str, subject: &str, digest: &str) -> String {
+        sha256(format!("{}\n{seq}\n{at}\n{kind}\n{subject}\n{digest}", self.hash).as_bytes())
+    }
+}
+
+/// A transaction of the writer that holds the end of the chain.
+pub(super) struct Batch {
+    transaction: Transaction,
+    head: Head,
+    begun_at: Head,
+    /// The latest instant at which an answer was kept in this batch; answers that are too old at it are thrown away.
+    kept_at: Option<i64>,
+}
+
+impl Batch {
+    /// Begins a transaction and takes the end of the chain, so that no other writer appends meanwhile.
+    pub(super) async fn begin(database: &Database) -> Result<Batch, StoreError> {
+        let mut transaction = database.begin_write().await?;
+        let head = match &mut transaction {
+            // BEGIN IMMEDIATE holds the file's one write lock already.
+            Transaction::Sqlite(c) => {
+                sqlx::query_as::<_, Head>("SELECT seq, hash FROM audit_head WHERE id = 1").fetch_one(&mut **c).await?
+            }
+            Transaction::Postgres(c) => {
+                sqlx::query_as::<_, Head>("SELECT seq, hash FROM audit_head WHERE id = 1 FOR UPDATE")
+                    .fetch_one(&mut **c)
+                    .await?
+            }
+        };
+        Ok(Batch { transaction, begun_at: head.clone(), head, kept_at: None })
+    }
+
+    /// The transaction, to write rows into.
+    pub(super) fn transaction(&mut self) -> &mut Transaction {
+        &mut self.transaction
+    }
+
+    /// Remembers that an answer was kept at this instant.
+    pub(super) fn keeps_answer(&mut self, at: i64) {
+        self.kept_at = self.kept_at.max(Some(at));
+    }
+
+    /// Appends a row to the chain.
+    pub(super) async fn append(
+        &mut self,
+        kind: Kind,
+        subject: &str,
+        digest: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (seq, at) = (self.head.seq + 1, at.as_millisecond());
+        let hash = self.head.next_hash(seq, at, kind.as_str(), subject, digest);
+        execute!(
+            &mut self.transaction,
+            "INSERT INTO audit (seq, at, kind, subject, digest, previous, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            seq,
+            at,
+            kind.as_str(),
+            subject,
+            digest,
+            &self.head.hash,
+            &hash,
+        )?;
+        self.head = Head { seq, hash };
+        Ok(())
+    }
+
+    /// Writes the new end of the chain and commits.
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(at) = self.kept_at {
+            idempotency::purge(&mut self, at).await?;
+        }
+        if self.head != self.begun_at {
+            execute!(
+                &mut self.transaction,
+                "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1",
+                self.head.seq,
+                &self.head.hash,
+            )?;
+        }
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Undoes everything.
+    pub(super) async fn roll_back(self) -> Result<(), StoreError> {
+        Ok(self.transaction.roll_back().await?)
+    }
+}

@@ -1,0 +1,275 @@
+//! The walk along the audit chain, over one state of the store while others go on writing.
+
+use std::collections::HashMap;
+
+use super::super::cases::{CaseRow, ReviewRow};
+use super::super::consents::ConsentRow;
+use super::super::database::{Transaction, fetch};
+use super::super::decisions::DecisionRow;
+use super::super::keys::{BankRow, KeyRow};
+use super::super::users::UserRow;
+use super::super::{Store, StoreError};
+use super::Head;
+
+/// Rows of the chain that are read at a time.
+const PAGE: i64 = 500;
+/// The most problems that are reported.
+const PROBLEMS_MAX: usize = 20;
+
+/// What a walk along the audit chain found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditReport {
+    /// Rows in the chain.
+    pub entries: u64,
+    /// Sequence number of the last row; 0 for an empty chain.
+    pub head_seq: i64,
+    /// Hash of the last row. Noted down elsewhere, it proves later that the chain up to here is the same.
+    pub head_hash: String,
+    /// The first problems found, at most 20; empty: the chain and what it speaks of are intact.
+    pub problems: Vec<AuditProblem>,
+}
+
+impl AuditReport {
+    /// Whether no problem was found.
+    pub fn intact(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Something that does not fit the audit chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditProblem {
+    /// Sequence number in the chain; `None` where a stored row has no place in it.
+    pub seq: Option<i64>,
+    /// The kind of entry, for instance `decision`.
+    pub kind: String,
+    /// The id that the entry speaks of; never a firm.
+    pub subject: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct ChainRow {
+    seq: i64,
+    at: i64,
+    kind: String,
+    subject: String,
+    digest: String,
+    previous: String,
+    hash: String,
+}
+
+impl Store {
+    /// Walks the whole audit chain, recomputes every hash and the digest of everything stored, and looks for stored rows
+    /// that no row of the chain speaks of. Reads one state of the store; others may write meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; what is wrong with the chain is no error but in the report.
+    pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
+        let mut walk = Walk { snapshot: self.snapshot().await?, problems: Vec::new() };
+        let (entries, head) = walk.chain().await?;
+        walk.unspoken().await?;
+        walk.passwords().await?;
+        walk.states().await?;
+        Ok(AuditReport { entries, head_seq: head.seq, head_hash: head.hash, problems: walk.problems })
+    }
+
+    /// The hash of the chain's row with this number, to compare with one that was noted down.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn audit_hash(&self, seq: i64) -> Result<Option<String>, StoreError> {
+        let mut reader = self.reader().await?;
+        let row: Option<(String,)> =
+            fetch!(fetch_optional, Reader, &mut reader, (String,), "SELECT hash FROM audit WHERE seq = $1", seq)?;
+        Ok(row.map(|(hash,)| hash))
+    }
+}
+
+struct Walk {
+    snapshot: Transaction,
+    problems: Vec<AuditProblem>,
+}
+
+/// Recomputes the digests of the rows that the chain's rows $1 to $2 of one kind speak of: by sequence number.
+macro_rules! digests {
+    ($walk:expr, $first:expr, $last:expr, $row:ty, $digest:path, $kind:literal, $table:literal) => {{
+        const SELECT: &str = concat!(
+            "SELECT a.seq, t.* FROM audit a JOIN ",
+            $table,
+            " t ON t.id = a.subject WHERE a.kind = '",
+            $kind,
+            "' AND a.seq >= $1 AND a.seq <= $2"
+        );
+        let rows = fetch!(fetch_all, Transaction, &mut $walk.snapshot, $row, SELECT, $first, $last)?;
+        rows.iter().map(|row| (row.seq, $digest(row))).collect::<Vec<(i64, String)>>()
+    }};
+}
+
+/// Finds rows that no row of the chain speaks of.
+macro_rules! unspoken {
+    ($walk:expr, $table:literal, $kind:literal, $condition:literal) => {{
+        const SELECT: &str = concat!(
+            "SELECT t.id FROM ",
+            $table,
+            " t WHERE ",
+            $condition,
+            " AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject = t.id AND a.kind = '",
+            $kind,
+            "') LIMIT 20"
+        );
+        let rows = fetch!(fetch_all, Transaction, &mut $walk.snapshot, (String,), SELECT)?;
+        for (id,) in rows {
+            $walk.report(None, $kind, &id, "the stored row is not in the chain: it was put in from outside");
+        }
+    }};
+}
+
+impl Walk {
+    fn report(&mut self, seq: Option<i64>, kind: &str, subject: &str, what: impl Into<String>) {
+        if self.problems.len() < PROBLEMS_MAX {
+            let (kind, subject) = (kind.to_owned(), subject.to_owned());
+            self.problems.push(AuditProblem { seq, kind, subject, what: what.into() });
+        }
+    }
+
+    /// The chain itself and the rows it speaks of; gives the number of rows and the last.
+    async fn chain(&mut self) -> Result<(u64, Head), StoreError> {
+        const SELECT: &str = "SELECT seq, at, kind, subject, digest, previous, hash FROM audit \
+             WHERE seq > $1 ORDER BY seq LIMIT $2";
+        let mut last = Head { seq: 0, hash: "0".repeat(64) };
+        let (mut entries, mut after) = (0, i64::MIN);
+        loop {
+            let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, ChainRow, SELECT, after, PAGE)?;
+            let (Some(first), Some(end)) = (rows.first(), rows.last()) else { break };
+            let found = self.digests(&rows, first.seq, end.seq).await?;
+            after = end.seq;
+            for row in rows {
+                self.check_link(&last, &row);
+                self.check_subject(&row, found.get(&row.seq));
+                entries += 1;
+                last = Head { seq: row.seq, hash: row.hash };
+            }
+        }
+        const END: &str = "SELECT seq, hash FROM audit_head WHERE id = 1";
+        match fetch!(fetch_optional, Transaction, &mut self.snapshot, Head, END)? {
+            Some(head) if head == last => {}
+            Some(head) if head.seq > last.seq => {
+                let what = format!("the chain is cut: it ends at {}, its head says {}", last.seq, head.seq);
+                self.report(Some(last.seq + 1), "head", "", what);
+            }
+            Some(_) => self.report(Some(last.seq), "head", "", "the end of the chain is not the one that was written"),
+            None => self.report(None, "head", "", "the row that holds the end of the chain is gone"),
+        }
+        Ok((entries, last))
+    }
+
+    fn check_link(&mut self, last: &Head, row: &ChainRow) {
+        let ChainRow { seq, at, kind, subject, digest, previous, hash } = row;
+        if *seq != last.seq + 1 {
+            let what = format!("rows {} to {} of the chain are missing", last.seq + 1, seq - 1);
+            self.report(Some(last.seq + 1), kind, subject, what);
+        } else if *previous != last.hash {
+            self.report(Some(*seq), kind, subject, "the row does not follow the one before it");
+        }
+        let before = Head { seq: seq - 1, hash: previous.clone() };
+        if *hash != before.next_hash(*seq, *at, kind, subject, digest) {
+            self.report(Some(*seq), kind, subject, "the row of the chain was changed");
+        }
+    }
+
+    fn check_subject(&mut self, row: &ChainRow, found: Option<&String>) {
+        // The password that holds is compared at the end of the walk; those before it are gone, rightly.
+        if row.kind == "password" {
+            return;
+        }
+        match found {
+            Some(found) if *found == row.digest => {}
+            Some(_) => {
+                self.report(Some(row.seq), &row.kind, &row.subject, "what is stored is not what was written");
+            }
+            None => self.report(Some(row.seq), &row.kind, &row.subject, "what was written is not stored any more"),
+        }
+    }
+
+    async fn digests(&mut self, rows: &[ChainRow], first: i64, last: i64) -> Result<HashMap<i64, String>, StoreError> {
+        let mut kinds: Vec<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let mut found = HashMap::new();
+        for kind in kinds {
+            found.extend(match kind {
+                "bank" => digests!(self, first, last, BankRow, BankRow::digest, "bank", "banks"),
+                "key" => digests!(self, first, last, KeyRow, KeyRow::digest, "key", "bank_keys"),
+                "key_revoked" => {
+                    digests!(self, first, last, KeyRow, KeyRow::revocation_digest, "key_revoked", "bank_keys")
+                }
+                "user" => digests!(self, first, last, UserRow, UserRow::digest, "user", "users"),
+                "user_disabled" => {
+                    digests!(self, first, last, UserRow, UserRow::disabling_digest, "user_disabled", "users")
+                }
+                "consent" => digests!(self, first, last, ConsentRow, ConsentRow::digest, "consent", "consents"),
+                "consent_revoked" => {
+                    digests!(
+                        self,
+                        first,
+                        last,
+                        ConsentRow,
+                        ConsentRow::revocation_digest,
+                        "consent_revoked",
+                        "consents"
+                    )
+                }
+                "decision" => digests!(self, first, last, DecisionRow, DecisionRow::digest, "decision", "decisions"),
+                "case" => digests!(self, first, last, CaseRow, CaseRow::digest, "case", "cases"),
+                "review" => digests!(self, first, last, ReviewRow, ReviewRow::digest, "review", "reviews"),
+                _ => Vec::new(),
+            });
+        }
+        Ok(found)
+    }
+
+    async fn unspoken(&mut self) -> Result<(), StoreError> {
+        unspoken!(self, "banks", "bank", "1 = 1");
+        unspoken!(self, "bank_keys", "key", "1 = 1");
+        unspoken!(self, "bank_keys", "key_revoked", "t.revoked_at IS NOT NULL");
+        unspoken!(self, "users", "user", "1 = 1");
+        unspoken!(self, "users", "password", "1 = 1");
+        unspoken!(self, "users", "user_disabled", "t.disabled_at IS NOT NULL");
+        unspoken!(self, "consents", "consent", "1 = 1");
+        unspoken!(self, "consents", "consent_revoked", "t.revoked_at IS NOT NULL");
+        unspoken!(self, "decisions", "decision", "1 = 1");
+        unspoken!(self, "cases", "case", "1 = 1");
+        unspoken!(self, "reviews", "review", "1 = 1");
+        Ok(())
+    }
+
+    /// The password that holds must be the last one that was written.
+    async fn passwords(&mut self) -> Result<(), StoreError> {
+        const USERS: &str = "SELECT a.seq, u.* FROM users u JOIN audit a ON a.seq = \
+             (SELECT MAX(b.seq) FROM audit b WHERE b.subject = u.id AND b.kind = 'password')";
+        let users = fetch!(fetch_all, Transaction, &mut self.snapshot, UserRow, USERS)?;
+        for user in users {
+            const DIGEST: &str = "SELECT digest FROM audit WHERE seq = $1";
+            let (digest,): (String,) = fetch!(fetch_one, Transaction, &mut self.snapshot, (String,), DIGEST, user.seq)?;
+            if digest != user.password_digest() {
+                self.report(Some(user.seq), "password", &user.id, "the password is not the one that was written");
+            }
+        }
+        Ok(())
+    }
+
+    /// A case's state must follow from its reviews.
+    async fn states(&mut self) -> Result<(), StoreError> {
+        const ODD: &str = "SELECT c.id FROM cases c WHERE c.state <> \
+             CASE WHEN EXISTS (SELECT 1 FROM reviews r WHERE r.case_id = c.id AND r.verdict IN ('approve', 'decline')) \
+                  THEN 'closed' \
+                  WHEN EXISTS (SELECT 1 FROM reviews r WHERE r.case_id = c.id) THEN 'asked' ELSE 'open' END LIMIT 20";
+        let cases = fetch!(fetch_all, Transaction, &mut self.snapshot, (String,), ODD)?;
+        for (id,) in cases {
+            self.report(None, "case", &id, "the state of the case does not follow from its reviews");
+        }
+        Ok(())
+    }
+}
