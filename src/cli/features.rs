@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::data::DataError;
 use crate::data::sink::{RowSink, write_whole};
+use crate::domain::Uscc;
 use crate::domain::evidence::{
     Dossier, Evidence, EvidenceStatus, PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord,
 };
-use crate::domain::Uscc;
 use crate::features::{self, FeatureVector};
 use crate::sandbox::{District, RealFirms, ReplayError};
 
@@ -147,8 +147,12 @@ impl Matrix {
 pub fn training_spec() -> String {
     let mut spec = String::new();
     // Writing to a String does not fail.
-    let _ = writeln!(spec, "# Training spec of the shipped model, written by `yuxin features --spec --out config/training.toml`:");
-    let _ = writeln!(spec, "# the sign of each feature is that of the catalogue, and what is not evidence is left out.");
+    let _ = writeln!(
+        spec,
+        "# Training spec of the shipped model, written by `yuxin features --spec --out config/training.toml`:"
+    );
+    let _ =
+        writeln!(spec, "# the sign of each feature is that of the catalogue, and what is not evidence is left out.");
     let _ = writeln!(spec, "id = \"district-scorecard\"\nexclude = [\"uscc\", \"true_pd\"]");
     for feature in features::catalogue() {
         let _ = writeln!(spec, "\n[[feature]]\nname = \"{}\"\nsign = \"{}\"", feature.name, feature.sign.as_spec());

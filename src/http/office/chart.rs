@@ -215,10 +215,7 @@ fn month_ticks(months: &[Month], slot: f64) -> Vec<Tick> {
     let centre = |i: usize| LEFT + (i as f64 + 0.5) * slot;
     let labelled = months.iter().enumerate().rev().step_by(every);
     labelled
-        .map(|(i, month)| Tick {
-            at: fixed(centre(i).min(WIDTH - RIGHT - 18.0)),
-            label: month.to_string(),
-        })
+        .map(|(i, month)| Tick { at: fixed(centre(i).min(WIDTH - RIGHT - 18.0)), label: month.to_string() })
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! From the average firm's score to this firm's, characteristic by characteristic.
 
-use crate::domain::decision::DecisionRecord;
 use crate::domain::Language;
+use crate::domain::decision::DecisionRecord;
 use crate::http::words::{Words, figures};
 
 /// Characteristics that get a row of their own; the others are added up in one.
@@ -92,7 +92,8 @@ mod tests {
     fn the_steps_lead_from_the_average_firm_to_this_one() {
         let parts = [("a".to_owned(), String::new(), -20.0), ("b".to_owned(), String::new(), 5.0)];
         let steps = lay_out(&parts, 600.0, 585.0, Words(Language::En));
-        let edge = |s: &Step| (s.x.parse::<f64>().unwrap(), s.x.parse::<f64>().unwrap() + s.width.parse::<f64>().unwrap());
+        let edge =
+            |s: &Step| (s.x.parse::<f64>().unwrap(), s.x.parse::<f64>().unwrap() + s.width.parse::<f64>().unwrap());
         assert_eq!(steps.len(), 4);
         assert_eq!((steps[0].points.as_str(), steps[3].points.as_str()), ("600", "585"));
         assert!((edge(&steps[1]).1 - edge(&steps[0]).1).abs() < 0.2, "the first step hangs on the average firm");
