@@ -5,4 +5,5 @@ mod architecture;
 mod decisions;
 mod sources_faults;
 mod sources_gathering;
+mod sources_sandbox;
 mod support;
