@@ -1,1 +1,3 @@
-
+mod model_files;
+mod model_serving;
+mod model_training;
