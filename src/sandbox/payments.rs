@@ -36,7 +36,7 @@ fn first(life: &Life) -> Month {
 fn bills(life: &Life, dice: &mut Dice) -> Vec<UtilityBill> {
     let t = &life.traits;
     let normal = (life.normal_revenue() / 12.0 / 1e4 * t.industry.kwh_per_wan * (0.5 * dice.normal()).exp()).max(40.0);
-    let (late_month, habit) = (i32::from(dice.chance(0.15)), 0.4 * dice.normal());
+    let (late_month, habit) = (i32::from(dice.chance(0.15)), 0.3 * dice.normal());
     let end = Month::last_complete_on(life.as_of);
     let mut bills = Vec::new();
     for (stage, ..) in life.months().filter(|(s, ..)| s.month >= first(life)) {
@@ -95,7 +95,7 @@ fn loans(life: &Life, dice: &mut Dice) -> Vec<LoanMonth> {
 }
 
 fn supplier_delays(life: &Life, dice: &mut Dice) -> Vec<SupplierDelay> {
-    let habit = 3.0 * dice.normal();
+    let habit = 2.0 * dice.normal();
     let mut delays = Vec::new();
     for (stage, trade, _) in life.months().filter(|(s, ..)| s.month >= first(life)) {
         let noise = 4.0 * dice.normal();

@@ -141,7 +141,7 @@ fn filing(
 ) -> Option<Filing> {
     let due_on = due_on(month);
     let t = &life.traits;
-    let careless = dice.chance(logistic(-3.6 - 1.1 * t.discipline - 0.3 * t.liquidity + if open { 0.0 } else { 2.5 }));
+    let careless = dice.chance(logistic(-3.6 - 1.4 * t.discipline - 0.3 * t.liquidity + if open { 0.0 } else { 2.5 }));
     let days = if careless { dice.whole(1, 45) } else { -dice.whole(0, 12) };
     let never = dice.chance(match (open, careless) {
         (true, false) => 0.0,

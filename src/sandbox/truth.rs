@@ -9,7 +9,7 @@ use super::dice::logistic;
 use super::traits::Traits;
 
 /// Sets the mean probability at about 8 %.
-const INTERCEPT: f64 = -4.0;
+const INTERCEPT: f64 = -4.1;
 
 /// The real state of a firm, each part scaled so that one is a usual difference between firms.
 struct State {
@@ -41,7 +41,7 @@ pub(super) fn probability(traits: &Traits, stages: &[Stage], trades: &[Trade]) -
             + 0.42 * s.fall
             + 0.40 * s.silence
             + 0.23 * s.voids
-            + 0.10 * s.reds
+            + 0.20 * s.reds
             + 0.20 * s.imbalance
             - 0.66 * liquidity
             - 0.32 * traits.discipline

@@ -3,6 +3,10 @@
 
 mod architecture;
 mod decisions;
+mod sandbox_departments;
+mod sandbox_district;
+mod sandbox_marginals;
+mod sandbox_replay;
 mod sources_faults;
 mod sources_gathering;
 mod sources_sandbox;
