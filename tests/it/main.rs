@@ -1,1 +1,11 @@
+//! One test binary: a file per promise, and what they share in `support`.
 
+mod store_audit;
+mod store_cases;
+mod store_commands;
+mod store_consents;
+mod store_decisions;
+mod store_keys;
+mod store_users;
+mod store_writer;
+mod support;
