@@ -1,4 +1,5 @@
 //! One test binary: a file per promise, and what they share in `support`.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // what is shared by tests panics as tests do
 
 mod store_audit;
 mod store_cases;

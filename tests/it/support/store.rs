@@ -118,7 +118,7 @@ pub fn decision(bank: BankId, uscc: Uscc) -> DecisionEntry {
         industry: Some("C17".into()),
         registered_on: None,
         declared_heads: Some(38),
-        total_assets: Some(Fen(4_200_000_00)),
+        total_assets: Some(Fen(420_000_000)),
         rating: None,
         filings: None,
         arrears: None,
