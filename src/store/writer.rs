@@ -133,7 +133,7 @@ async fn run(database: Database, mut queue: mpsc::Receiver<Box<dyn Waiting>>, st
     }
 }
 
-/// Commits the entries together; where one of them contradicts what is stored, each alone, so that it harms no other.
+/// Commits the entries together; where the values of one are refused, each alone, so that it harms no other.
 async fn commit(database: &Database, mut entries: Vec<Box<dyn Waiting>>, metrics: &Metrics) {
     match commit_together(database, &mut entries, metrics).await {
         Ok(()) => entries.into_iter().for_each(Waiting::answer),

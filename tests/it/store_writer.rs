@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use rand::distributions::{Alphanumeric, DistString};
 use rstest::rstest;
 use sqlx::{Connection, SqliteConnection};
 use yuxin::domain::DecisionId;
@@ -174,6 +175,83 @@ async fn a_commit_that_fails_at_its_very_end_is_not_acknowledged(#[values(Sqlite
     assert_eq!((place.count("decisions").await, place.count("audit").await), (0, 2));
     place.tamper(if engine == Sqlite { "DROP TRIGGER trap" } else { "DROP TRIGGER trap ON decisions" }).await;
     assert_eq!(store.commit_decision(referred(bank, firm(1))).await.unwrap(), Committed::Stored);
+    assert!(store.verify_audit().await.unwrap().intact());
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_a_database_refuses_harm_no_other_write(#[values(Sqlite, Postgresql)] engine: Engine) {
+    let Some(place) = Place::on(engine).await else { return };
+    let store = place.open().await;
+    let bank = bank(&store, "Bank A").await;
+    let mut endless_key = decision(bank, firm(50));
+    // Random, or PostgreSQL compresses it until it fits its index.
+    let key = Alphanumeric.sample_string(&mut rand::thread_rng(), 18_000);
+    endless_key.idempotency = kept(&key);
+    let mut nul = referred(bank, firm(51));
+    nul.case.as_mut().unwrap().firm_name = Some("Yu\0hong".into());
+    let nul_id = nul.record.decision.id;
+    let mut all: Vec<_> = (0..20).map(|n| referred(bank, firm(n))).collect();
+    all.splice(7..7, [endless_key, nul]);
+    let outcomes = join_all(all.into_iter().map(|entry| store.commit_decision(entry))).await;
+    let refused = outcomes.iter().filter(|o| matches!(o, Err(StoreError::Conflict(_)))).count();
+    let stored = outcomes.iter().filter(|o| matches!(o, Ok(Committed::Stored))).count();
+    // SQLite's indexes take keys of any length.
+    assert_eq!((stored, refused), if engine == Sqlite { (22, 0) } else { (21, 1) }, "{outcomes:?}");
+    let (_, case) = store.decision(nul_id, bank).await.unwrap().unwrap();
+    assert_eq!(case.unwrap().firm_name.as_deref(), Some("Yuhong"));
+    assert!(store.verify_audit().await.unwrap().intact());
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn first_starts_at_the_same_time_make_one_store(#[values(Sqlite, Postgresql)] engine: Engine) {
+    let Some(place) = Place::on(engine).await else { return };
+    let stores = join_all((0..4).map(|_| place.open())).await;
+    for (n, store) in stores.iter().enumerate() {
+        bank(store, &format!("Bank {n}")).await;
+    }
+    assert_eq!(stores[0].verify_audit().await.unwrap().entries, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_break_lose_nothing_that_was_acknowledged() {
+    let Some(place) = Place::on(Postgresql).await else { return };
+    let store = place.open().await;
+    let bank = bank(&store, "Bank A").await;
+    let tasks: Vec<_> = (0..8)
+        .map(|caller| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut outcomes = Vec::new();
+                for n in 0..60 {
+                    let entry = referred(bank, firm(caller * 100 + n));
+                    let id = entry.record.decision.id;
+                    outcomes.push((id, store.commit_decision(entry).await));
+                }
+                outcomes
+            })
+        })
+        .collect();
+    while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
+        let all_but_this = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        place.tamper(all_but_this).await;
+    }
+    let mut acknowledged = 0;
+    for task in tasks {
+        for (id, outcome) in task.await.unwrap() {
+            match outcome {
+                Ok(_) => {
+                    acknowledged += 1;
+                    assert!(store.decision(id, bank).await.unwrap().is_some_and(|(_, case)| case.is_some()));
+                }
+                Err(error) => assert!(matches!(error, StoreError::Unavailable(_)), "{error}"),
+            }
+        }
+    }
+    assert!(acknowledged > 0, "the connections broke all the time");
+    store.check_writable().await.unwrap();
     assert!(store.verify_audit().await.unwrap().intact());
 }
 
