@@ -1,5 +1,7 @@
 //! Who may log in, for how long, and who may not any more.
 
+use std::time::{Duration, Instant};
+
 use jiff::{Span, Timestamp};
 use rstest::rstest;
 use secrecy::ExposeSecret;
@@ -141,6 +143,23 @@ async fn a_new_password_ends_the_sessions_and_the_old_password(#[values(Sqlite, 
     assert!(matches!(log_in(&store, "wang", PASSWORD, now()).await, LogIn::Wrong));
     welcome(log_in(&store, "wang", "another long one", now()).await);
     assert!(store.verify_audit().await.unwrap().intact());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
+    let place = Place::on(Sqlite).await.unwrap();
+    let store = place.open().await;
+    // The shortest of several, each under a name of its own so that nothing is locked: load only ever adds time.
+    let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
+    for n in 0..5 {
+        store.create_user(&format!("known {n}"), Role::Officer, &PASSWORD.into(), now()).await.unwrap();
+        for (name, shortest) in [("known", &mut known), ("unknown", &mut unknown)] {
+            let begun = Instant::now();
+            assert!(matches!(log_in(&store, &format!("{name} {n}"), "wrong password", now()).await, LogIn::Wrong));
+            *shortest = begun.elapsed().min(*shortest);
+        }
+    }
+    assert!(known < 2 * unknown && unknown < 2 * known, "known {known:?}, unknown {unknown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
