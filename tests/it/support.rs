@@ -2,4 +2,6 @@
 
 pub mod department;
 pub mod gathering;
+pub mod postgres;
 pub mod service;
+pub mod store;
