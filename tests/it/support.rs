@@ -1,0 +1,5 @@
+//! What several tests set up alike.
+
+pub mod browser;
+pub mod console;
+pub mod specimen;
