@@ -216,9 +216,10 @@ mod tests {
                 key = format!("{message}.{}", name(attribute).unwrap());
                 assert!(keys.insert(key.clone(), BTreeSet::new()).is_none(), "{key} stands twice");
             }
-            let variables = line.split('$').skip(1).map(|rest| {
-                rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
-            });
+            let variables = line
+                .split('$')
+                .skip(1)
+                .map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>());
             keys.get_mut(&key).unwrap().extend(variables);
         }
         keys

@@ -30,6 +30,7 @@ pub struct Banner {
 }
 
 /// Something to correct, and the field that it is in.
+#[derive(Debug)]
 pub struct FieldError {
     /// The id of the field.
     pub field: &'static str,

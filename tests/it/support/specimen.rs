@@ -82,7 +82,8 @@ impl Specimen {
     }
 
     fn decision(&self, bank: BankId, case_id: CaseId, dossier: &Dossier) -> Decision {
-        let reason = |code: &str, source, points_lost, value| Reason { code: code.to_owned(), source, points_lost, value };
+        let reason =
+            |code: &str, source, points_lost, value| Reason { code: code.to_owned(), source, points_lost, value };
         let version = |id: &str| VersionRef { id: id.to_owned(), sha256: "0".repeat(64) };
         Decision {
             id: DecisionId(Uuid::now_v7()),
@@ -171,7 +172,8 @@ fn tax(name: Option<String>) -> TaxRecord {
             filed_on: (i != 22).then(|| if late { due_on.tomorrow().unwrap() } else { due_on }),
         }
     };
-    let side = |amount| InvoiceSide { count: 31, amount: Fen::from_yuan(amount), counterparties: 9, ..InvoiceSide::default() };
+    let side =
+        |amount| InvoiceSide { count: 31, amount: Fen::from_yuan(amount), counterparties: 9, ..InvoiceSide::default() };
     let invoices = |(i, month): (i32, Month)| InvoiceMonth {
         month,
         sales: side(if i == 3 { -84_000 } else { 10_000 * (95 + season(i)) }),
@@ -270,4 +272,3 @@ fn points() -> Vec<CharacteristicPoints> {
         })
         .collect()
 }
-
