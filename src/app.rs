@@ -1,1 +1,257 @@
-//! (to come)
+//! The only wiring: settings in, running listeners out. Tests build the same App on port 0.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{HttpServer, web};
+use secrecy::ExposeSecret;
+use thiserror::Error;
+
+use crate::decide::{Decider, Engine, EngineError};
+use crate::http::api::decisions::KeysInUse;
+use crate::http::auth::Quotas;
+use crate::http::body::BodyLimits;
+use crate::http::office::Office;
+use crate::http::watch::watch;
+use crate::http::{api, management, office, openapi};
+use crate::model::{Model, ModelError};
+use crate::observe::{Metrics, Readiness};
+use crate::policy::{DEFAULT_POLICY, Policy, PolicyError};
+use crate::settings::{DEFAULT_MODEL_FILE, DEFAULT_POLICY_FILE, Settings};
+use crate::sources::{Sources, SourcesError};
+use crate::store::{Store, StoreError};
+
+/// The shipped model, for where no file is at its place.
+const BUILT_IN_MODEL: &[u8] = include_bytes!("../models/district-scorecard.json");
+
+/// The service, bound to its addresses and ready to run.
+pub struct App {
+    settings: Settings,
+    store: Store,
+    decider: web::Data<Decider>,
+    readiness: Readiness,
+    server: Server,
+    management: Server,
+    address: SocketAddr,
+    management_address: SocketAddr,
+}
+
+/// Why the service cannot start.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The model.
+    #[error("the model cannot be used: {0}")]
+    Model(#[from] ModelError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Model and policy do not fit.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The departments' settings.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+    /// The metrics.
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(#[from] crate::observe::MetricsError),
+    /// An address cannot be bound.
+    #[error("cannot listen on {address} ({setting}): {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The setting that names it.
+        setting: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// A listener failed while running.
+    #[error("a listener failed: {0}")]
+    Run(#[from] io::Error),
+}
+
+/// Reads the model and the policy that the settings name and puts them together.
+pub fn load_engine(settings: &Settings) -> Result<Engine, AppError> {
+    let model = match &settings.model.path {
+        path if !path.exists() && path == Path::new(DEFAULT_MODEL_FILE) => Model::from_bytes(BUILT_IN_MODEL)?,
+        path => Model::load(path)?,
+    };
+    let policy = match &settings.policy.path {
+        path if !path.exists() && path == Path::new(DEFAULT_POLICY_FILE) => Policy::from_toml(DEFAULT_POLICY)?,
+        path => Policy::load(path)?,
+    };
+    Ok(Engine::new(model, policy)?)
+}
+
+impl App {
+    /// Opens the store, loads model and policy, binds the listeners.
+    pub async fn build(settings: Settings) -> Result<App, AppError> {
+        let metrics = Metrics::new()?;
+        let engine = load_engine(&settings)?;
+        let sources = Sources::new(&settings.sources, metrics.clone())?;
+        let store = Store::open(settings.store.url.expose_secret(), metrics.clone()).await?;
+        let readiness = Readiness::default();
+        let decider = web::Data::new(Decider::new(store.clone(), sources, metrics.clone(), engine));
+        let (server, address) = serve(&settings, &store, &decider, &metrics)?;
+        let (management, management_address) = manage(&settings, &store, &decider, &metrics, &readiness)?;
+        Ok(App { settings, store, decider, readiness, server, management, address, management_address })
+    }
+
+    /// Where banks and the console connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where Prometheus and probes connect.
+    pub fn management_address(&self) -> SocketAddr {
+        self.management_address
+    }
+
+    /// The store, for commands that keep keys and users beside the running service.
+    pub fn store(&self) -> Store {
+        self.store.clone()
+    }
+
+    /// Serves until the process is told to stop (SIGTERM, SIGINT), then drains: not ready first, requests under way finish, the
+    /// store is flushed. SIGHUP reloads model and policy.
+    pub async fn run_until_stopped(self) -> Result<(), AppError> {
+        let (server, management) = (self.server.handle(), self.management.handle());
+        let drain = tokio::spawn(drain(self.readiness.clone(), server, management));
+        let reload = tokio::spawn(reload(self.settings, self.decider, self.readiness));
+        tracing::info!(address = %self.address, management = %self.management_address, "serving");
+        let served = futures_util::future::try_join(self.server, self.management).await;
+        reload.abort();
+        self.store.close().await;
+        served?;
+        // The drain task ends the management listener last; nothing of it is left to wait for when a listener failed.
+        drain.abort();
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn serve(
+    settings: &Settings,
+    store: &Store,
+    decider: &web::Data<Decider>,
+    metrics: &Metrics,
+) -> Result<(Server, SocketAddr), AppError> {
+    let at = settings.server.clone();
+    let limits = BodyLimits { bytes_max: at.body_bytes_max, timeout: Duration::from_millis(at.body_timeout_ms) };
+    let store = web::Data::new(store.clone());
+    let office = web::Data::new(Office { store: Store::clone(&store), secure_cookies: at.secure_cookies });
+    let (decider, metrics) = (decider.clone(), web::Data::new(metrics.clone()));
+    let quotas = web::Data::new(Quotas::new(at.quota_per_second, at.quota_burst));
+    let (keys, limits) = (web::Data::new(KeysInUse::default()), web::Data::new(limits));
+    let server = HttpServer::new(move || {
+        actix_web::App::new()
+            .app_data(store.clone())
+            .app_data(office.clone())
+            .app_data(decider.clone())
+            .app_data(metrics.clone())
+            .app_data(quotas.clone())
+            .app_data(keys.clone())
+            .app_data(limits.clone())
+            .wrap(from_fn(watch))
+            .configure(api::configure)
+            .configure(office::configure)
+            .configure(openapi::configure)
+    });
+    let server = match at.workers {
+        0 => server,
+        workers => server.workers(workers),
+    };
+    bind(server.shutdown_timeout(at.drain_seconds), at.listen, "server.listen")
+}
+
+fn manage(
+    settings: &Settings,
+    store: &Store,
+    decider: &web::Data<Decider>,
+    metrics: &Metrics,
+    readiness: &Readiness,
+) -> Result<(Server, SocketAddr), AppError> {
+    let (store, metrics) = (web::Data::new(store.clone()), web::Data::new(metrics.clone()));
+    let (decider, readiness) = (decider.clone(), web::Data::new(readiness.clone()));
+    let server = HttpServer::new(move || {
+        actix_web::App::new()
+            .app_data(store.clone())
+            .app_data(metrics.clone())
+            .app_data(decider.clone())
+            .app_data(readiness.clone())
+            .configure(management::configure)
+    });
+    bind(server.workers(1).shutdown_timeout(1), settings.management.listen, "management.listen")
+}
+
+fn bind<F, I, S, B>(
+    server: HttpServer<F, I, S, B>,
+    address: SocketAddr,
+    setting: &'static str,
+) -> Result<(Server, SocketAddr), AppError>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: actix_web::dev::IntoServiceFactory<S, actix_http::Request>,
+    S: actix_web::dev::ServiceFactory<actix_http::Request, Config = actix_web::dev::AppConfig> + 'static,
+    S::Error: Into<actix_web::Error> + 'static,
+    S::InitError: std::fmt::Debug,
+    S::Response: Into<actix_http::Response<B>> + 'static,
+    B: actix_web::body::MessageBody + 'static,
+{
+    let refused = |source| AppError::Listen { address, setting, source };
+    let server = server.disable_signals().bind(address).map_err(refused)?;
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    Ok((server.run(), bound))
+}
+
+/// Waits for the signal to stop, then stops in order.
+async fn drain(readiness: Readiness, server: ServerHandle, management: ServerHandle) {
+    stop_signal().await;
+    tracing::info!("stopping: no longer ready, finishing requests under way");
+    readiness.stop();
+    server.stop(true).await;
+    management.stop(true).await;
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be waited for; stop with SIGINT");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+/// On SIGHUP loads model and policy anew; a pair that cannot be used is refused and the old one serves on.
+async fn reload(settings: Settings, decider: web::Data<Decider>, readiness: Readiness) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hang_up) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while hang_up.recv().await.is_some() {
+        match load_engine(&settings) {
+            Ok(engine) => {
+                tracing::info!(model = engine.model().id(), sha256 = engine.model().sha256(), "model reloaded");
+                decider.replace_engine(engine);
+                readiness.reload(None);
+            }
+            Err(error) => {
+                tracing::error!(%error, "reload refused; the old model and policy serve on");
+                readiness.reload(Some(error.to_string()));
+            }
+        }
+    }
+}

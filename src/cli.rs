@@ -1,5 +1,14 @@
-//! The commands: one file for each that is more than a few lines.
+//! The commands. Each module holds one command's arguments and its run; `main` only picks.
 
 pub mod audit;
+pub mod demo;
+pub mod doctor;
+pub mod evaluate;
+pub mod features;
 pub mod keys;
+pub mod progress;
+pub mod sandbox;
+pub mod score;
+pub mod serve;
+pub mod train;
 pub mod users;

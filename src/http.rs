@@ -1,4 +1,12 @@
-//! (to come)
+//! The edge: the bank API, the console, the management listener. Nothing else names actix, and only `app` names this.
 
+pub mod api;
+pub mod auth;
+pub mod body;
+pub mod management;
 pub mod office;
+pub mod openapi;
+pub mod problem;
+pub mod reply;
+pub mod watch;
 pub mod words;

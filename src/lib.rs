@@ -1,6 +1,38 @@
-//! Yuxin.
+//! Yuxin (虞信): credit scoring for small and micro firms, from evidence that public departments already hold.
+//!
+//! One path, one direction:
+//!
+//! ```text
+//! request → consent → evidence → features → model → policy → record → answer
+//!              │          │          └────── pure, a date goes in ──────┘   ├─► audit chain, case, idempotency: one transaction
+//!            store     sources (departments over HTTP)                      └─► metrics
+//! ```
+//!
+//! | module | holds | may use |
+//! |---|---|---|
+//! | [`domain`] | firms, evidence, consents, decisions, cases | nothing |
+//! | [`features`] | the catalogue and its extraction | domain |
+//! | [`model`] | training, the artifact, scoring, reasons, interval | domain, features |
+//! | [`policy`] | knock-outs, flags, cut-offs, limits | domain, features, model |
+//! | [`sources`] | the departments, asked with a consent's pass | domain, settings, observe |
+//! | [`store`] | everything durable, one writer, the audit chain | domain, settings, observe |
+//! | [`decide`] | the spine | all of the above |
+//! | [`http`] | bank API, console, management | decide, store, features, domain, observe |
+//! | [`sandbox`] | a synthetic district, the departments, replay | domain, features, sources |
+//! | [`app`], [`cli`] | wiring and commands | everything |
+//!
+//! Domain, features, model and policy are pure: no runtime, no network, no database, no clock. `tests/it/architecture.rs` holds
+//! the table against the source. What holds always:
+//!
+//! - no department is asked without a [`domain::ConsentPass`], and only [`domain::Consent::check`] makes one;
+//! - missing evidence is a value of its own, never zero;
+//! - an answer leaves only after its decision, audit row, case and idempotency row are on disk, in one transaction;
+//! - online, in a file and in a replay a decision is made by [`decide::Engine::judge`] and a score by [`model::Model::score`];
+//! - nothing that is logged, measured or put into an error text names a firm.
+
 pub mod app;
 pub mod cli;
+pub mod data;
 pub mod decide;
 pub mod domain;
 pub mod features;

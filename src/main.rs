@@ -1,1 +1,108 @@
-fn main() {}
+//! `yuxin`: commands; nothing else.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use yuxin::cli::serve::ConfigArgs;
+use yuxin::cli::{audit, demo, doctor, evaluate, features, keys, sandbox, score, serve, train, users};
+
+/// Yuxin (虞信): credit scoring for small and micro firms
+#[derive(Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything embedded, without configuration: departments, store, console; makes a decision and goes on serving
+    Demo(demo::DemoArgs),
+    /// The service
+    Serve(ConfigArgs),
+    /// The departments alone, synthetic or of a folder of real firms
+    Sandbox(sandbox::SandboxArgs),
+    /// Train a model on any CSV
+    Train(train::TrainArgs),
+    /// Measure a model on labelled data
+    Evaluate(evaluate::EvaluateArgs),
+    /// Score a file
+    Score(score::ScoreArgs),
+    /// The feature matrix of many firms
+    Features(features::FeaturesArgs),
+    /// API keys of banks
+    Keys {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+    },
+    /// Users of the console
+    Users {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: users::UsersCommand,
+    },
+    /// The audit chain
+    Audit {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
+    /// The settings
+    Config {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Check everything that serving needs, from settings to departments
+    Doctor(ConfigArgs),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Read the settings and the files that they name; say what is wrong
+    Check,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("yuxin: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("yuxin: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(args) => demo::run(args).await?,
+        Command::Serve(args) => serve::run(args).await?,
+        Command::Sandbox(args) => sandbox::run(args).await?,
+        Command::Train(args) => train::run(args)?,
+        Command::Evaluate(args) => evaluate::run(args)?,
+        Command::Score(args) => score::run(args)?,
+        Command::Features(args) => features::run(&args)?,
+        Command::Keys { config, command } => keys::run(command, &serve::open_store(&config).await?).await?,
+        Command::Users { config, command } => users::run(command, &serve::open_store(&config).await?).await?,
+        Command::Audit { config, command } => audit::run(command, &serve::open_store(&config).await?).await?,
+        Command::Config { config, command: ConfigCommand::Check } => {
+            serve::check(&config)?;
+            eprintln!("the settings, the model and the policy are in order");
+        }
+        Command::Doctor(args) => doctor::run(&args).await?,
+    }
+    Ok(())
+}

@@ -2,12 +2,17 @@
 //!
 //! Labels are bounded: sources, outcomes, routes and models, never a firm. The one place that names the prometheus crate.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+
+/// Why metrics cannot be set up or written out.
+pub use prometheus::Error as MetricsError;
 
 use crate::domain::{CaseState, Outcome, SourceKind};
 
@@ -165,4 +170,42 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
         Ok(String::from_utf8_lossy(&out).into_owned())
     }
+}
+
+/// What readiness tells beside the probes of the moment. Cheap to clone; the clones share one state.
+#[derive(Clone, Default)]
+pub struct Readiness {
+    stopping: Arc<AtomicBool>,
+    reload_refused: Arc<Mutex<Option<String>>>,
+}
+
+impl Readiness {
+    /// The service is stopping: no new work, please.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether the service is stopping.
+    pub fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The last reload of model and policy was refused for this reason, or, with `None`, taken.
+    pub fn reload(&self, refused: Option<String>) {
+        *self.reload_refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+    }
+
+    /// Why the last reload was refused.
+    pub fn reload_refused(&self) -> Option<String> {
+        self.reload_refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Logs as JSON lines on stderr, by a filter in the syntax of tracing's `EnvFilter`.
+///
+/// # Errors
+/// When the filter cannot be read or logging was set up before.
+pub fn init_logs(filter: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).try_init()
 }

@@ -12,6 +12,10 @@ use crate::domain::SourceKind;
 pub const DEFAULTS: &str = include_str!("../config/yuxin.toml");
 /// The file that `serve` reads when it is there and no other is named.
 pub const DEFAULT_FILE: &str = "config/yuxin.toml";
+/// Where the model lies by default; where no file is there, the one compiled in is used.
+pub const DEFAULT_MODEL_FILE: &str = "models/district-scorecard.json";
+/// Where the policy lies by default; where no file is there, the one compiled in is used.
+pub const DEFAULT_POLICY_FILE: &str = "config/policy.toml";
 
 /// All settings. Each key is documented in `config/yuxin.toml`.
 #[derive(Debug, Clone, Deserialize)]

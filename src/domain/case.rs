@@ -155,6 +155,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// When a case opened at `opened_at` is due.
+    pub fn due_at(opened_at: Timestamp) -> Timestamp {
+        opened_at.saturating_add(jiff::SignedDuration::from_hours(24 * CASE_DAYS)).unwrap_or(Timestamp::MAX)
+    }
+
     /// Whether it should have been closed by `now` and is not.
     pub fn overdue(&self, now: Timestamp) -> bool {
         self.state != CaseState::Closed && now > self.due_at

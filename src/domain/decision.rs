@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Dossier, EvidenceLine};
+use super::size::StaffBasis;
 use super::{BankId, CaseId, ConsentId, DecisionId, Fen, FirmSize, SourceKind, Uscc};
 
 /// What the policy says of a firm.
@@ -160,6 +161,8 @@ pub struct DecisionRecord {
     pub dossier: Dossier,
     /// Every feature of the catalogue by name; `null` when missing.
     pub features: BTreeMap<String, Option<f64>>,
+    /// The staff figure that the size class rests on; `None` where none is known.
+    pub staff_basis: Option<StaffBasis>,
     /// Points by characteristic.
     pub points: Vec<CharacteristicPoints>,
 }

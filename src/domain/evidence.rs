@@ -9,7 +9,7 @@
 use std::fmt;
 
 use jiff::{Timestamp, civil::Date};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Fen, Month, Uscc};
 
@@ -161,6 +161,12 @@ impl Dossier {
     }
 }
 
+/// Reads a date whose key must be there. `null` says that something has not happened, for instance that a return was never
+/// filed; a key left out says nothing, and must not be read as the worst.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
+    Option::deserialize(from)
+}
+
 /// What the tax department shares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaxRecord {
@@ -246,6 +252,7 @@ pub struct Filing {
     /// When it had to be filed.
     pub due_on: Date,
     /// When it was filed; `None` when it has not been.
+    #[serde(deserialize_with = "said")]
     pub filed_on: Option<Date>,
 }
 
@@ -376,6 +383,7 @@ pub struct UtilityBill {
     /// When it had to be paid.
     pub due_on: Date,
     /// When it was paid; `None` when it has not been.
+    #[serde(deserialize_with = "said")]
     pub paid_on: Option<Date>,
 }
 
@@ -412,6 +420,7 @@ pub struct WageArrears {
     #[serde(rename = "amount_fen")]
     pub amount: Fen,
     /// When it was made good, if it was.
+    #[serde(deserialize_with = "said")]
     pub repaired_on: Option<Date>,
 }
 
@@ -421,6 +430,7 @@ pub struct Enforcement {
     /// When it began.
     pub opened_on: Date,
     /// When it ended; `None` while it is open.
+    #[serde(deserialize_with = "said")]
     pub closed_on: Option<Date>,
     /// The amount.
     #[serde(rename = "amount_fen")]

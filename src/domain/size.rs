@@ -44,6 +44,16 @@ pub struct SizeIndicators {
     pub assets: Option<Fen>,
 }
 
+/// Where the staff figure of the size class came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StaffBasis {
+    /// Declared with the tax return.
+    Declared,
+    /// Insured persons, a proxy.
+    Insured,
+}
+
 /// Lower bounds of one class; `None` where the indicator does not count. Staff in persons, the others in 万元.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {

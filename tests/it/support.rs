@@ -1,5 +1,8 @@
-//! What several tests set up alike.
+//! What the tests share.
 
 pub mod browser;
 pub mod console;
+pub mod department;
+pub mod gathering;
+pub mod service;
 pub mod specimen;

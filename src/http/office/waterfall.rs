@@ -1,6 +1,6 @@
 //! From the average firm's score to this firm's, characteristic by characteristic.
 
-use crate::domain::Language;
+use super::characteristic;
 use crate::domain::decision::DecisionRecord;
 use crate::http::words::{Words, figures};
 
@@ -28,7 +28,7 @@ pub struct Step {
 }
 
 /// The rows, from the average firm to this firm; empty where no points were recorded.
-pub fn steps(record: &DecisionRecord, label: fn(&str, Language) -> String, words: Words) -> Vec<Step> {
+pub fn steps(record: &DecisionRecord, words: Words) -> Vec<Step> {
     if record.points.is_empty() {
         return Vec::new();
     }
@@ -36,8 +36,8 @@ pub fn steps(record: &DecisionRecord, label: fn(&str, Language) -> String, words
         .points
         .iter()
         .map(|p| {
-            let value = p.value.map_or_else(|| words.t("missing"), |value| figures::number(value, 4));
-            (label(&p.feature, words.0), value, p.points - p.baseline)
+            let value = characteristic::value(&p.feature, p.value, words);
+            (characteristic::label(&p.feature, words), value, p.points - p.baseline)
         })
         .collect();
     let score = record.decision.score as f64;

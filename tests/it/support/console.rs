@@ -47,7 +47,6 @@ impl Console {
         let data = web::Data::new(Office {
             store: store.clone(),
             secure_cookies: false,
-            label: |feature, _| feature.replace('_', " "),
         });
         let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(office::configure))
             .workers(1)

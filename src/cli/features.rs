@@ -1,0 +1,157 @@
+//! `yuxin features`: the feature matrix of a folder of real firms or of a synthetic district, and the training spec.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+use jiff::civil::Date;
+use thiserror::Error;
+
+use crate::data::DataError;
+use crate::data::sink::{RowSink, write_whole};
+use crate::domain::evidence::{
+    Dossier, Evidence, EvidenceStatus, PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord,
+};
+use crate::domain::Uscc;
+use crate::features::{self, FeatureVector};
+use crate::sandbox::{District, RealFirms, ReplayError};
+
+/// The feature matrix of many firms, one row per firm
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("firms_from").required(true).args(["replay", "district", "spec"])))]
+pub struct FeaturesArgs {
+    /// Folder of real firms (firms.csv and invoices_monthly.csv.gz)
+    #[arg(long, value_name = "DIR")]
+    replay: Option<PathBuf>,
+    /// The synthetic district; its rows end with `bad` (drawn default) and `true_pd` (its probability)
+    #[arg(long)]
+    district: bool,
+    /// Write the training spec that keeps the catalogue's signs, instead of a matrix
+    #[arg(long)]
+    spec: bool,
+    /// Seed of the district
+    #[arg(long, default_value_t = crate::sandbox::DEFAULT_SEED, requires = "district")]
+    seed: u64,
+    /// Firms of the district
+    #[arg(long, default_value_t = crate::sandbox::DEFAULT_FIRMS, requires = "district")]
+    firms: u32,
+    /// As-of date of the district [default: the end of the last complete month]
+    #[arg(long, requires = "district")]
+    as_of: Option<Date>,
+    /// Scoring date; nothing after it is looked at [default: each source's own as-of date]
+    #[arg(long)]
+    on: Option<Date>,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Why no matrix was written.
+#[derive(Debug, Error)]
+pub enum FeaturesError {
+    /// The folder.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The file.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
+
+/// Writes the matrix or the spec; the file appears only when it is whole.
+pub fn run(args: &FeaturesArgs) -> Result<(), FeaturesError> {
+    if args.spec {
+        return Ok(write_whole(&args.out, training_spec().as_bytes())?);
+    }
+    let mut matrix = Matrix::create(&args.out, args.district)?;
+    match &args.replay {
+        Some(folder) => replay(&mut matrix, folder, args.on)?,
+        None => district(&mut matrix, args)?,
+    }
+    Ok(matrix.sink.finish()?)
+}
+
+fn replay(matrix: &mut Matrix, folder: &Path, on: Option<Date>) -> Result<(), FeaturesError> {
+    for firm in RealFirms::open(folder)?.iter() {
+        let dossier = dossier(firm.uscc.clone(), Some(firm.tax.clone()), None, None);
+        matrix.add(&dossier, on, &[])?;
+    }
+    Ok(())
+}
+
+fn district(matrix: &mut Matrix, args: &FeaturesArgs) -> Result<(), FeaturesError> {
+    let as_of = args.as_of.unwrap_or_else(super::sandbox::last_month_end);
+    let district = District::new(args.seed, args.firms, as_of);
+    let progress = ProgressBar::new(u64::from(args.firms));
+    for firm in district.iter() {
+        let truth = [u8::from(firm.defaulted).to_string(), firm.true_pd.to_string()];
+        let dossier = dossier(firm.uscc, firm.tax, firm.social_insurance, firm.payment_history);
+        matrix.add(&dossier, args.on, &truth)?;
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+fn dossier(
+    uscc: Uscc,
+    tax: Option<TaxRecord>,
+    social_insurance: Option<SocialInsuranceRecord>,
+    payment_history: Option<PaymentHistoryRecord>,
+) -> Dossier {
+    fn evidence<R>(record: Option<R>, as_of: impl Fn(&R) -> Date) -> Evidence<R> {
+        match record {
+            Some(record) => Evidence {
+                status: EvidenceStatus::Fresh,
+                as_of: Some(as_of(&record)),
+                record: Some(record),
+                fetched_at: None,
+                digest: None,
+                detail: None,
+            },
+            None => Evidence::missing(EvidenceStatus::Absent, "the department does not know the firm"),
+        }
+    }
+    Dossier {
+        uscc,
+        tax: evidence(tax, |r| r.as_of),
+        social_insurance: evidence(social_insurance, |r| r.as_of),
+        payment_history: evidence(payment_history, |r| r.as_of),
+    }
+}
+
+/// Rows of features: `uscc`, every feature of the catalogue (empty when missing), and for a district its truth.
+struct Matrix {
+    sink: RowSink,
+}
+
+impl Matrix {
+    fn create(path: &Path, with_truth: bool) -> Result<Matrix, DataError> {
+        let mut sink = RowSink::create(path)?;
+        let truth: &[&str] = if with_truth { &["bad", "true_pd"] } else { &[] };
+        let names = features::catalogue().map(|feature| feature.name);
+        sink.write(std::iter::once("uscc").chain(names).chain(truth.iter().copied()))?;
+        Ok(Matrix { sink })
+    }
+
+    fn add(&mut self, dossier: &Dossier, on: Option<Date>, truth: &[String]) -> Result<(), DataError> {
+        let vector: FeatureVector = features::extract(dossier, on.unwrap_or(Date::MAX));
+        let mut cells = vec![dossier.uscc.to_string()];
+        // Rust writes the shortest decimal that reads back to the same bits.
+        cells.extend(vector.iter().map(|(_, value)| value.map(|v| v.to_string()).unwrap_or_default()));
+        cells.extend_from_slice(truth);
+        self.sink.write(cells.iter().map(String::as_str))
+    }
+}
+
+/// The training spec that holds a model to the catalogue's signs.
+pub fn training_spec() -> String {
+    let mut spec = String::new();
+    // Writing to a String does not fail.
+    let _ = writeln!(spec, "# Training spec of the shipped model, written by `yuxin features --spec --out config/training.toml`:");
+    let _ = writeln!(spec, "# the sign of each feature is that of the catalogue, and what is not evidence is left out.");
+    let _ = writeln!(spec, "id = \"district-scorecard\"\nexclude = [\"uscc\", \"true_pd\"]");
+    for feature in features::catalogue() {
+        let _ = writeln!(spec, "\n[[feature]]\nname = \"{}\"\nsign = \"{}\"", feature.name, feature.sign.as_spec());
+    }
+    spec
+}

@@ -1,0 +1,93 @@
+//! `yuxin sandbox`: the departments alone, synthetic or of a folder of real firms.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use jiff::Zoned;
+use jiff::civil::Date;
+use thiserror::Error;
+
+use crate::domain::Month;
+use crate::sandbox::{DEFAULT_FIRMS, DEFAULT_SEED, Departments, District, Marginals, RealFirms, ReplayError, Served};
+
+/// The departments alone: tax, social insurance and payment history of made-up firms, or of a folder of real ones
+#[derive(Debug, clap::Args)]
+pub struct SandboxArgs {
+    /// Where the departments listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// Serve the firms of this folder (firms.csv and invoices_monthly.csv.gz) instead of the synthetic district
+    #[arg(long, value_name = "DIR")]
+    replay: Option<PathBuf>,
+    /// Seed of the district
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    seed: u64,
+    /// Firms of the district
+    #[arg(long, default_value_t = DEFAULT_FIRMS)]
+    firms: u32,
+    /// Date that the district's records are as of [default: the end of the last complete month]
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<Date>,
+    /// Do not serve: print a Markdown table of how the district's invoices are distributed, beside the folder's with --replay
+    #[arg(long)]
+    marginals: bool,
+}
+
+/// Why the departments do not run.
+#[derive(Debug, Error)]
+pub enum SandboxError {
+    /// The folder.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The address.
+    #[error("the departments cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server failed while running.
+    #[error("the departments failed: {0}")]
+    Run(std::io::Error),
+}
+
+/// Serves until stopped with SIGINT or SIGTERM, or prints the marginals.
+pub async fn run(args: SandboxArgs) -> Result<(), SandboxError> {
+    let district = District::new(args.seed, args.firms, args.as_of.unwrap_or_else(last_month_end));
+    let replay = args.replay.as_deref().map(RealFirms::open).transpose()?;
+    if args.marginals {
+        print!("{}", Marginals::table(&Marginals::of_district(&district), replay.as_ref().map(Marginals::of_replay).as_ref()));
+        return Ok(());
+    }
+    let (what, served) = match replay {
+        Some(firms) => (format!("{} real firms", firms.len()), Served::Replay(firms)),
+        None => (format!("{} made-up firms as of {}", district.len(), district.as_of()), Served::District(district)),
+    };
+    let listen = args.listen;
+    let departments =
+        Departments::bind(listen, served).map_err(|source| SandboxError::Listen { address: listen, source })?;
+    eprintln!("departments of {what} on http://{0}, listed at http://{0}/firms; stop with Ctrl-C", departments.addr());
+    tokio::spawn(stop_on_signal(departments.handle()));
+    departments.run().await.map_err(SandboxError::Run)
+}
+
+async fn stop_on_signal(departments: crate::sandbox::DepartmentsHandle) {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        // Without a handler SIGTERM still ends the process, only not gently.
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+    departments.stop().await;
+}
+
+/// The last day of the last complete month today: the date that made-up records are as of, so that they are never stale.
+pub fn last_month_end() -> Date {
+    Month::last_complete_on(Zoned::now().date()).last_day()
+}

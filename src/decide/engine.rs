@@ -1,0 +1,171 @@
+//! A model and a policy that fit each other, applied to one dossier: pure, whatever the occasion.
+
+use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
+use thiserror::Error;
+
+use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Reason, ScoreInterval, VersionRef};
+use crate::domain::{BankId, CaseId, Decision, DecisionId, DecisionRecord, Dossier, SourceKind};
+use crate::features::{self, Feature, FeatureVector};
+use crate::model::{Model, Value};
+use crate::policy::{Finding, Policy, PolicyError};
+
+/// The most principal reasons that an answer gives (Regulation B, comment 9(b)(2): more than four help nobody).
+const REASONS_MAX: usize = 4;
+
+/// A model and a policy, checked to fit the catalogue and each other.
+pub struct Engine {
+    model: Model,
+    policy: Policy,
+    /// For each column of the model: its position in the catalogue and the feature.
+    columns: Vec<(usize, &'static Feature)>,
+}
+
+/// Why a model and a policy cannot serve together.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The model asks for a feature that the catalogue does not have.
+    #[error("the model {model} asks for the feature {feature:?}, which the catalogue does not have")]
+    UnknownFeature {
+        /// The model.
+        model: String,
+        /// The feature.
+        feature: String,
+    },
+    /// The policy does not say what a grade of the model leads to.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+}
+
+/// What is decided besides the evidence: who asks what, when, and the ids that the answer will carry.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    /// The decision's id.
+    pub id: DecisionId,
+    /// The bank that asks.
+    pub bank: BankId,
+    /// What it asks.
+    pub request: DecisionRequest,
+    /// When.
+    pub now: Timestamp,
+    /// The id of the case, should one be opened.
+    pub case_id: CaseId,
+}
+
+impl Engine {
+    /// Puts a model and a policy together.
+    pub fn new(model: Model, policy: Policy) -> Result<Engine, EngineError> {
+        let mut columns = Vec::new();
+        for column in model.columns() {
+            let found = features::catalogue().enumerate().find(|(_, feature)| feature.name == column);
+            columns.push(found.ok_or_else(|| EngineError::UnknownFeature {
+                model: model.id().to_owned(),
+                feature: column.clone(),
+            })?);
+        }
+        policy.cover(model.grades().iter().map(|band| band.grade.as_str()))?;
+        Ok(Engine { model, policy, columns })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Judges one firm: features → score → policy → record.
+    pub fn judge(&self, occasion: Occasion, dossier: Dossier) -> DecisionRecord {
+        let on = local_date(occasion.now);
+        let vector = features::extract(&dossier, on);
+        let row: Vec<Value<'static>> = self.row(&vector);
+        let score = self.model.score(&row);
+        let interval = self.interval(&row, &dossier);
+        let finding = Finding {
+            request: &occasion.request,
+            dossier: &dossier,
+            on,
+            grade: score.grade,
+            interval: interval.as_ref().map(|[low, high]| [(low.score, low.grade), (high.score, high.grade)]),
+        };
+        let ruling = self.policy.rule(&finding);
+        let (firm_size, staff_basis) = features::firm_size(&dossier, on);
+        let reasons = ruling.knock_outs.iter().cloned().chain(self.reasons(&row, &vector)).take(REASONS_MAX).collect();
+        let decision = Decision {
+            id: occasion.id,
+            bank: occasion.bank,
+            firm_size,
+            outcome: ruling.outcome,
+            score: score.score,
+            score_interval: interval.as_ref().map(|[low, high]| ScoreInterval { low: low.score, high: high.score }),
+            probability_of_default: score.pd,
+            grade: score.grade.to_owned(),
+            limit: ruling.limit,
+            indicated_limit: ruling.indicated_limit,
+            reasons,
+            case_id: (!ruling.refer_reasons.is_empty()).then_some(occasion.case_id),
+            refer_reasons: ruling.refer_reasons,
+            evidence: dossier.lines(),
+            model: VersionRef { id: self.model.id().to_owned(), sha256: self.model.sha256().to_owned() },
+            policy: self.policy.version().clone(),
+            decided_at: occasion.now,
+            valid_until: occasion.now.saturating_add(self.validity()).unwrap_or(Timestamp::MAX),
+            request: occasion.request,
+        };
+        let points = self.points(&row, &vector);
+        DecisionRecord { decision, features: vector.by_name(), staff_basis, points, dossier }
+    }
+
+    /// The model's row for a feature vector.
+    fn row(&self, vector: &FeatureVector) -> Vec<Value<'static>> {
+        self.columns.iter().map(|(position, _)| vector.at(*position).map_or(Value::Missing, Value::Number)).collect()
+    }
+
+    /// The lowest and the highest score over all bins of the features whose source is missing; `None` when none is.
+    fn interval(&self, row: &[Value<'_>], dossier: &Dossier) -> Option<[crate::model::Score<'_>; 2]> {
+        if SourceKind::ALL.into_iter().all(|source| dossier.has(source)) {
+            return None;
+        }
+        let open: Vec<bool> = self.columns.iter().map(|(_, feature)| !dossier.has(feature.source)).collect();
+        let (low, high) = self.model.interval(row, &open);
+        Some([low, high])
+    }
+
+    fn reasons(&self, row: &[Value<'_>], vector: &FeatureVector) -> Vec<Reason> {
+        let lost = self.model.points_lost(row).into_iter();
+        lost.map(|lost| {
+            let (position, feature) = self.columns[lost.column];
+            Reason {
+                code: feature.code(),
+                source: Some(feature.source),
+                points_lost: lost.points_lost,
+                value: vector.at(position),
+            }
+        })
+        .collect()
+    }
+
+    fn points(&self, row: &[Value<'_>], vector: &FeatureVector) -> Vec<CharacteristicPoints> {
+        let tables = self.model.points(row).into_iter();
+        tables
+            .zip(&self.columns)
+            .map(|(table, (position, feature))| CharacteristicPoints {
+                feature: feature.name.to_owned(),
+                value: vector.at(*position),
+                points: table.points,
+                baseline: table.baseline,
+            })
+            .collect()
+    }
+
+    fn validity(&self) -> jiff::SignedDuration {
+        jiff::SignedDuration::from_hours(24 * i64::from(self.policy.valid_days()))
+    }
+}
+
+/// The date in Shaoxing: China keeps one time zone, UTC+8, without summer time.
+pub fn local_date(now: Timestamp) -> Date {
+    Zoned::new(now, TimeZone::fixed(jiff::tz::offset(8))).date()
+}

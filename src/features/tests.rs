@@ -1,0 +1,219 @@
+use super::*;
+use crate::domain::evidence::*;
+use crate::domain::{Fen, Month};
+use jiff::civil::date;
+use proptest::prelude::*;
+
+fn month(text: &str) -> Month {
+    text.parse().unwrap()
+}
+
+fn missing<R>() -> Evidence<R> {
+    Evidence::missing(EvidenceStatus::Absent, "unknown firm")
+}
+
+fn there<R>(record: R, as_of: Date) -> Evidence<R> {
+    Evidence {
+        status: EvidenceStatus::Fresh,
+        record: Some(record),
+        as_of: Some(as_of),
+        fetched_at: None,
+        digest: None,
+        detail: None,
+    }
+}
+
+/// A dossier in which no department says anything.
+pub(crate) fn silent() -> Dossier {
+    Dossier {
+        uscc: "91330604MA2XY0014W".parse().unwrap(),
+        tax: missing(),
+        social_insurance: missing(),
+        payment_history: missing(),
+    }
+}
+
+/// A tax record that shares nothing but what the test adds.
+pub(crate) fn bare_tax(as_of: Date) -> TaxRecord {
+    TaxRecord {
+        as_of,
+        name: None,
+        status: None,
+        industry: None,
+        registered_on: None,
+        declared_heads: None,
+        total_assets: None,
+        rating: None,
+        filings: None,
+        arrears: None,
+        invoices: None,
+        invoices_since: None,
+    }
+}
+
+fn invoice(month: Month, count: u32, yuan: i64) -> InvoiceMonth {
+    let side = InvoiceSide {
+        count,
+        amount: Fen::from_yuan(yuan),
+        counterparties: count,
+        top_share: 0.5,
+        ..InvoiceSide::default()
+    };
+    InvoiceMonth { month, sales: side, purchases: InvoiceSide::default() }
+}
+
+pub(crate) fn with_tax(record: TaxRecord) -> Dossier {
+    let as_of = record.as_of;
+    Dossier { tax: there(record, as_of), ..silent() }
+}
+
+fn with_payments(record: PaymentHistoryRecord) -> Dossier {
+    let as_of = record.as_of;
+    Dossier { payment_history: there(record, as_of), ..silent() }
+}
+
+#[test]
+fn the_catalogue_has_thirty_features_or_more_over_three_sources_with_all_texts() {
+    let features: Vec<_> = catalogue().collect();
+    assert!(features.len() >= 30, "{}", features.len());
+    for source in SourceKind::ALL {
+        assert!(features.iter().any(|f| f.source == source));
+    }
+    for (i, feature) in features.iter().enumerate() {
+        assert!(features[..i].iter().all(|other| other.name != feature.name), "{} twice", feature.name);
+        for text in [feature.label, feature.text, feature.remedy, feature.missing] {
+            assert!(
+                text.zh.chars().any(|c| !c.is_ascii())
+                    && !text.en.is_empty()
+                    && text.en.is_ascii() | text.en.contains('−'),
+                "{}",
+                feature.name
+            );
+        }
+        assert_eq!(by_code(&feature.code()).unwrap().name, feature.name);
+    }
+}
+
+#[test]
+fn silent_departments_leave_every_feature_missing_and_none_zero() {
+    let vector = extract(&silent(), date(2026, 10, 31));
+    for (feature, value) in vector.iter() {
+        assert_eq!(value, None, "{}", feature.name);
+    }
+}
+
+#[test]
+fn a_tax_record_that_shares_nothing_leaves_every_feature_missing() {
+    let vector = extract(&with_tax(bare_tax(date(2026, 10, 31))), date(2026, 10, 31));
+    for (feature, value) in vector.iter() {
+        assert_eq!(value, None, "{}", feature.name);
+    }
+}
+
+#[test]
+fn invoice_windows_end_with_the_last_complete_month() {
+    let mut tax = bare_tax(date(2020, 2, 29));
+    let since = month("2018-01");
+    tax.invoices = Some((0..26).map(|i| invoice(since.plus(i), 2, if i < 14 { 100 } else { 200 })).collect());
+    tax.invoices_since = Some(since);
+    let dossier = with_tax(tax);
+    let on_time = extract(&dossier, date(2020, 2, 29));
+    assert_eq!(on_time.get("tax_revenue"), Some(2400.0));
+    assert_eq!(on_time.get("tax_revenue_growth"), Some(1.0));
+    assert_eq!(on_time.get("tax_active_months"), Some(24.0));
+    assert_eq!(on_time.get("tax_months_since_sale"), Some(0.0));
+    assert_eq!(on_time.get("tax_longest_gap"), Some(0.0));
+    assert_eq!(on_time.get("tax_void_ratio"), Some(0.0));
+    assert_eq!(on_time.get("tax_gross_margin"), None, "no purchases is not a margin of one");
+    assert_eq!(on_time, extract(&dossier, date(2026, 11, 22)), "a later date adds no empty months");
+    let earlier = extract(&dossier, date(2019, 2, 15));
+    assert_eq!(earlier.get("tax_revenue"), Some(1200.0), "nothing after the scoring date is seen");
+}
+
+#[test]
+fn months_without_invoices_are_gaps_only_where_the_data_cover_them() {
+    let mut tax = bare_tax(date(2020, 12, 31));
+    tax.invoices_since = Some(month("2020-01"));
+    tax.invoices = Some(vec![invoice(month("2020-03"), 1, 10), invoice(month("2020-08"), 1, 10)]);
+    let vector = extract(&with_tax(tax), date(2020, 12, 31));
+    assert_eq!(vector.get("tax_longest_gap"), Some(4.0));
+    assert_eq!(vector.get("tax_months_since_sale"), Some(4.0));
+    assert_eq!(vector.get("tax_history_months"), Some(12.0));
+    assert_eq!(vector.get("tax_revenue_growth"), None, "twelve months are too short for a growth");
+}
+
+#[test]
+fn a_firm_known_to_have_sold_nothing_has_zero_revenue_and_no_ratios() {
+    let mut tax = bare_tax(date(2020, 12, 31));
+    tax.invoices_since = Some(month("2019-01"));
+    tax.invoices = Some(vec![]);
+    let vector = extract(&with_tax(tax), date(2020, 12, 31));
+    assert_eq!(vector.get("tax_revenue"), Some(0.0));
+    assert_eq!(vector.get("tax_void_ratio"), None);
+    assert_eq!(vector.get("tax_revenue_volatility"), None);
+    assert_eq!(vector.get("tax_months_since_sale"), Some(24.0));
+}
+
+#[test]
+fn a_return_not_filed_is_late_only_once_it_was_due() {
+    let mut tax = bare_tax(date(2026, 9, 30));
+    let filing = |m: &str, due_on, filed_on| Filing {
+        month: month(m),
+        tax: TaxKind::Vat,
+        declared_revenue: Fen::ZERO,
+        due: Fen(100),
+        paid: Fen(40),
+        due_on,
+        filed_on,
+    };
+    tax.filings = Some(vec![
+        filing("2026-07", date(2026, 8, 15), Some(date(2026, 8, 16))),
+        filing("2026-08", date(2026, 9, 15), None),
+        filing("2026-09", date(2026, 10, 15), None),
+    ]);
+    let vector = extract(&with_tax(tax), date(2026, 9, 30));
+    assert_eq!(vector.get("tax_late_filings"), Some(2.0));
+    assert_eq!(vector.get("tax_unpaid_ratio"), Some(0.6));
+    assert_eq!(vector.get("tax_zero_filings"), Some(1.0), "a return that was not filed declared nothing, not zero");
+}
+
+#[test]
+fn repaired_wage_arrears_leave_the_same_day() {
+    let record = PaymentHistoryRecord {
+        as_of: date(2026, 10, 31),
+        bills: None,
+        loans: Some(vec![]),
+        supplier_delays: None,
+        wage_arrears: Some(vec![WageArrears {
+            found_on: date(2026, 5, 1),
+            amount: Fen(1),
+            repaired_on: Some(date(2026, 9, 10)),
+        }]),
+        enforcements: Some(vec![]),
+    };
+    let dossier = with_payments(record);
+    assert_eq!(extract(&dossier, date(2026, 9, 9)).get("pay_wage_arrears"), Some(1.0));
+    assert_eq!(extract(&dossier, date(2026, 9, 10)).get("pay_wage_arrears"), Some(0.0));
+    assert_eq!(extract(&dossier, date(2026, 9, 10)).get("pay_max_dpd_12m"), None, "no loan is not zero days past due");
+}
+
+proptest! {
+    #[test]
+    fn extraction_is_finite_and_repeatable_on_any_invoices(
+        rows in proptest::collection::btree_map(0i32..60, (0u32..50, -1_000_000i64..1_000_000, 0u32..9), 0..40),
+        day in 1i8..28,
+    ) {
+        let start = month("2016-01");
+        let mut tax = bare_tax(date(2020, 12, 31));
+        tax.invoices = Some(rows.iter().map(|(m, (count, yuan, void))| {
+            let mut row = invoice(start.plus(*m), *count, *yuan);
+            row.sales.void_count = *void;
+            row
+        }).collect());
+        let dossier = with_tax(tax);
+        let on = date(2020, 6, day);
+        let vector = extract(&dossier, on);
+        prop_assert!(vector.iter().all(|(_, v)| v.is_none_or(f64::is_finite)));
+        prop_assert_eq!(extract(&dossier, on), vector);
+    }
+}

@@ -1,0 +1,152 @@
+//! Consents: a bank registers what a firm signed, looks it up, revokes it.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{PURPOSE_RULE, is_purpose, parse_code};
+use crate::domain::{Consent, ConsentId};
+use crate::http::auth::Bank;
+use crate::http::body::read_json;
+use crate::http::problem::{Problem, ProblemBody, ProblemKind};
+use crate::store::Store;
+
+/// The most purposes that one consent may name.
+const PURPOSES_MAX: usize = 20;
+
+/// A consent that a firm signed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentAsk {
+    /// The firm's unified social credit code.
+    #[schema(example = "91330604MA2XY0014W")]
+    uscc: String,
+    /// What the bank may look for.
+    #[schema(example = json!(["working_capital"]))]
+    purposes: Vec<String>,
+    /// From this instant on the consent is expired.
+    #[schema(value_type = String, format = DateTime, example = "2027-01-01T00:00:00Z")]
+    valid_until: String,
+    /// SHA-256 of the signed document, 64 hexadecimal digits.
+    document_sha256: Option<String>,
+}
+
+/// A consent as it stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConsentReply {
+    /// Its id; name it when asking for a decision.
+    id: String,
+    uscc: String,
+    purposes: Vec<String>,
+    /// `active`, `expired` or `revoked`.
+    status: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    granted_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    valid_until: Timestamp,
+    document_sha256: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
+}
+
+impl ConsentReply {
+    fn new(consent: Consent, now: Timestamp) -> ConsentReply {
+        let status = match consent.revoked_at {
+            Some(_) => "revoked",
+            None if now >= consent.valid_until => "expired",
+            None => "active",
+        };
+        ConsentReply {
+            id: consent.id.to_string(),
+            uscc: consent.uscc.to_string(),
+            purposes: consent.purposes,
+            status,
+            granted_at: consent.granted_at,
+            valid_until: consent.valid_until,
+            document_sha256: consent.document_sha256,
+            revoked_at: consent.revoked_at,
+        }
+    }
+}
+
+/// Registers a firm's consent.
+#[utoipa::path(post, path = "/v1/consents", tag = "consents", request_body = ConsentAsk, security(("bank_key" = [])), responses(
+    (status = 201, description = "Registered", body = ConsentReply),
+    (status = 422, description = "The request has errors", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub async fn register(
+    bank: Bank,
+    request: HttpRequest,
+    payload: web::Payload,
+    store: web::Data<Store>,
+) -> Result<HttpResponse, Problem> {
+    let ask: ConsentAsk = read_json(&request, payload).await?.value;
+    let now = Timestamp::now();
+    let consent = check(&bank, ask, now)?;
+    store.insert_consent(&consent).await?;
+    let location = format!("/v1/consents/{}", consent.id);
+    Ok(HttpResponse::Created().insert_header(("Location", location)).json(ConsentReply::new(consent, now)))
+}
+
+fn check(bank: &Bank, ask: ConsentAsk, now: Timestamp) -> Result<Consent, Problem> {
+    let uscc = parse_code(&ask.uscc, "/uscc")?;
+    let invalid = |pointer: &str, detail: &str| Problem::new(ProblemKind::Invalid).field(pointer, detail);
+    if ask.purposes.is_empty() || ask.purposes.len() > PURPOSES_MAX {
+        return Err(invalid("/purposes", "name 1 to 20 purposes"));
+    }
+    if let Some(i) = ask.purposes.iter().position(|purpose| !is_purpose(purpose)) {
+        return Err(invalid(&format!("/purposes/{i}"), PURPOSE_RULE));
+    }
+    let valid_until: Timestamp = ask
+        .valid_until
+        .parse()
+        .map_err(|_| invalid("/valid_until", "an instant like 2027-01-01T00:00:00Z"))?;
+    if valid_until <= now {
+        return Err(invalid("/valid_until", "it lies in the past"));
+    }
+    let digest = ask.document_sha256.map(|digest| digest.to_ascii_lowercase());
+    if digest.as_deref().is_some_and(|d| d.len() != 64 || !d.bytes().all(|b| b.is_ascii_hexdigit())) {
+        return Err(invalid("/document_sha256", "64 hexadecimal digits"));
+    }
+    Ok(Consent {
+        id: ConsentId(Uuid::now_v7()),
+        bank: bank.id(),
+        uscc,
+        purposes: ask.purposes,
+        granted_at: now,
+        valid_until,
+        document_sha256: digest,
+        revoked_at: None,
+    })
+}
+
+/// Shows a consent.
+#[utoipa::path(get, path = "/v1/consents/{id}", tag = "consents", params(("id" = String, Path)), security(("bank_key" = [])), responses(
+    (status = 200, description = "The consent", body = ConsentReply),
+    (status = 404, description = "No such consent with this bank", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub async fn show(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+    let id = consent_id(&request)?;
+    let consent = store.consent(id).await?.filter(|consent| consent.bank == bank.id());
+    let consent = consent.ok_or_else(|| Problem::new(ProblemKind::NotFound))?;
+    Ok(HttpResponse::Ok().json(ConsentReply::new(consent, Timestamp::now())))
+}
+
+/// Revokes a consent. From then on nothing is fetched under it; doing it again changes nothing.
+#[utoipa::path(delete, path = "/v1/consents/{id}", tag = "consents", params(("id" = String, Path)), security(("bank_key" = [])), responses(
+    (status = 200, description = "Revoked", body = ConsentReply),
+    (status = 404, description = "No such consent with this bank", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub async fn revoke(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+    let id = consent_id(&request)?;
+    let now = Timestamp::now();
+    let consent = store.revoke_consent(id, bank.id(), now).await?;
+    let consent = consent.ok_or_else(|| Problem::new(ProblemKind::NotFound))?;
+    Ok(HttpResponse::Ok().json(ConsentReply::new(consent, now)))
+}
+
+fn consent_id(request: &HttpRequest) -> Result<ConsentId, Problem> {
+    request.match_info().query("id").parse().map_err(|_| Problem::new(ProblemKind::NotFound))
+}

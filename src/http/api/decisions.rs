@@ -1,0 +1,219 @@
+//! Decisions: asked for, shown, listed.
+
+use std::sync::{Arc, PoisonError};
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{PURPOSE_RULE, is_purpose, language, parse_code};
+use crate::decide::{Decided, Decider};
+use crate::domain::decision::DecisionRequest;
+use crate::domain::{BankId, DecisionId, DecisionRecord, Fen, Language};
+use crate::http::auth::Bank;
+use crate::http::body::{Json, read_json};
+use crate::http::problem::{Problem, ProblemBody, ProblemKind};
+use crate::http::reply::DecisionReply;
+use crate::store::{IdempotencyEntry, Store, StoredReply};
+
+/// The route under which idempotency keys of decisions are kept.
+const ROUTE: &str = "POST /v1/decisions";
+/// The largest amount that can be asked for: 100 billion yuan.
+const AMOUNT_FEN_MAX: i64 = 10_000_000_000_000;
+/// The longest term: 30 years.
+const TERM_MONTHS_MAX: u32 = 360;
+/// Decisions on one page of a list.
+const PAGE: u32 = 50;
+
+/// A request for a decision.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionAsk {
+    /// The firm's unified social credit code.
+    #[schema(example = "91330604MA2XY0014W")]
+    uscc: String,
+    /// The consent under which the bank asks.
+    consent_id: Option<String>,
+    /// What the loan is for; the consent must name it.
+    #[schema(example = "working_capital")]
+    purpose: String,
+    /// The amount in fen (1 yuan = 100 fen).
+    #[schema(example = 500_000_000)]
+    amount_fen: i64,
+    /// The term in months.
+    #[schema(example = 12)]
+    term_months: u32,
+}
+
+/// One lock for each idempotency key in use, so that the same request sent twice at once asks the departments once.
+#[derive(Default)]
+pub struct KeysInUse(std::sync::Mutex<std::collections::HashMap<(BankId, String), Arc<tokio::sync::Mutex<()>>>>);
+
+impl KeysInUse {
+    fn lock_of(&self, bank: BankId, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A lock that only the map still holds is in nobody's use.
+        if locks.len() > 1024 {
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+        }
+        locks.entry((bank, key.to_owned())).or_default().clone()
+    }
+}
+
+/// Decides on a firm: gathers evidence with its consent, scores, applies the policy, records. The answer is on disk before it is
+/// sent. With an `Idempotency-Key` a repetition gets the first answer, byte for byte, for 72 hours.
+#[utoipa::path(post, path = "/v1/decisions", tag = "decisions", request_body = DecisionAsk, security(("bank_key" = [])),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Any text of 1 to 255 visible ASCII characters; send one, and a retry cannot decide twice"),
+        ("Accept-Language" = Option<String>, Header, description = "zh-CN (default) or en"),
+    ),
+    responses(
+        (status = 201, description = "Decided and recorded", body = DecisionReply),
+        (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "No consent that covers this", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The request has errors", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Not available now", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub async fn decide(
+    bank: Bank,
+    request: HttpRequest,
+    payload: web::Payload,
+    decider: web::Data<Decider>,
+    store: web::Data<Store>,
+    keys: web::Data<KeysInUse>,
+) -> Result<HttpResponse, Problem> {
+    let now = Timestamp::now();
+    let ask: Json<DecisionAsk> = read_json(&request, payload).await?;
+    let language = language(&request);
+    let key = idempotency_key(&request)?;
+    let lock = key.as_deref().map(|key| keys.lock_of(bank.id(), key));
+    let _one_at_a_time = match &lock {
+        Some(lock) => Some(lock.lock().await),
+        None => None,
+    };
+    if let Some(key) = &key
+        && let Some(reply) = store.idempotent_reply(bank.id(), ROUTE, key, now).await?
+    {
+        return replay(reply, &ask.sha256);
+    }
+    let asked = check(&ask.value)?;
+    let remember = |record: &DecisionRecord| {
+        let body = body_of(record, language);
+        let sha256 = ask.sha256.clone();
+        key.map(|key| IdempotencyEntry { route: ROUTE.to_owned(), key, request_sha256: sha256, status: 201, body })
+    };
+    match decider.decide(&bank.0, asked, now, remember).await? {
+        Decided::Recorded(record) => {
+            let location = format!("/v1/decisions/{}", record.decision.id);
+            let mut answer = HttpResponse::Created();
+            answer.insert_header(("Location", location)).content_type("application/json");
+            Ok(answer.body(body_of(&record, language)))
+        }
+        Decided::Replayed(reply) => replay(reply, &ask.sha256),
+    }
+}
+
+/// The reply as text: the same bytes now and for every repetition.
+fn body_of(record: &DecisionRecord, language: Language) -> String {
+    serde_json::to_string(&DecisionReply::new(&record.decision, None, language)).unwrap_or_default()
+}
+
+fn replay(reply: StoredReply, sha256: &str) -> Result<HttpResponse, Problem> {
+    if reply.request_sha256 != sha256 {
+        return Err(Problem::new(ProblemKind::IdempotencyKeyReused));
+    }
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::CREATED);
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header(("Idempotent-Replayed", "true")).content_type("application/json");
+    Ok(answer.body(reply.body))
+}
+
+fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+    let Some(value) = request.headers().get("idempotency-key") else {
+        return Ok(None);
+    };
+    let invalid = || Problem::new(ProblemKind::IdempotencyKeyInvalid);
+    let key = value.to_str().map_err(|_| invalid())?.trim();
+    let visible = key.bytes().all(|b| b.is_ascii_graphic());
+    if (1..=255).contains(&key.len()) && visible { Ok(Some(key.to_owned())) } else { Err(invalid()) }
+}
+
+fn check(ask: &DecisionAsk) -> Result<DecisionRequest, Problem> {
+    let uscc = parse_code(&ask.uscc, "/uscc")?;
+    let invalid = |pointer: &str, detail: String| Problem::new(ProblemKind::Invalid).field(pointer, detail);
+    if !is_purpose(&ask.purpose) {
+        return Err(invalid("/purpose", PURPOSE_RULE.to_owned()));
+    }
+    if !(1..=AMOUNT_FEN_MAX).contains(&ask.amount_fen) {
+        return Err(invalid("/amount_fen", format!("a whole number of fen from 1 to {AMOUNT_FEN_MAX}")));
+    }
+    if !(1..=TERM_MONTHS_MAX).contains(&ask.term_months) {
+        return Err(invalid("/term_months", format!("from 1 to {TERM_MONTHS_MAX}")));
+    }
+    let consent = ask.consent_id.as_deref().ok_or_else(|| Problem::new(ProblemKind::ConsentMissing))?;
+    let consent_id = consent.parse().map_err(|_| invalid("/consent_id", "the id of a registered consent".to_owned()))?;
+    Ok(DecisionRequest {
+        uscc,
+        consent_id,
+        purpose: ask.purpose.clone(),
+        amount: Fen(ask.amount_fen),
+        term_months: ask.term_months,
+    })
+}
+
+/// Shows a decision, with what the finance office said since.
+#[utoipa::path(get, path = "/v1/decisions/{id}", tag = "decisions", params(("id" = String, Path)), security(("bank_key" = [])), responses(
+    (status = 200, description = "The decision", body = DecisionReply),
+    (status = 404, description = "No such decision of this bank", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub async fn show(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+    let not_found = || Problem::new(ProblemKind::NotFound);
+    let id: DecisionId = request.match_info().query("id").parse().map_err(|_| not_found())?;
+    let (record, case) = store.decision(id, bank.id()).await?.ok_or_else(not_found)?;
+    Ok(HttpResponse::Ok().json(DecisionReply::new(&record.decision, case.as_ref(), language(&request))))
+}
+
+/// Which decisions to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ListAsk {
+    /// Only those on this firm.
+    uscc: Option<String>,
+    /// Where the last page ended: its `next_cursor`.
+    cursor: Option<String>,
+}
+
+/// A page of decisions, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DecisionPage {
+    /// The decisions.
+    decisions: Vec<DecisionReply>,
+    /// Where the next page begins; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// Lists this bank's decisions, newest first.
+#[utoipa::path(get, path = "/v1/decisions", tag = "decisions", params(ListAsk), security(("bank_key" = [])), responses(
+    (status = 200, description = "A page of decisions", body = DecisionPage),
+    (status = 422, description = "The query has errors", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub async fn list(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+    let invalid = |detail: &str| Problem::new(ProblemKind::Invalid).detail(detail);
+    let ask = web::Query::<ListAsk>::from_query(request.query_string())
+        .map_err(|_| invalid("the query takes uscc and cursor, each once"))?;
+    let uscc = ask.uscc.as_deref().map(|code| parse_code(code, "/uscc")).transpose()?;
+    let after: Option<DecisionId> =
+        ask.cursor.as_deref().map(str::parse).transpose().map_err(|_| invalid("cursor: take next_cursor of the last page"))?;
+    let mut found = store.decisions_of(bank.id(), uscc.as_ref(), after, PAGE + 1).await?;
+    let more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    let language = language(&request);
+    let page = DecisionPage {
+        next_cursor: found.last().filter(|_| more).map(|(record, _)| record.decision.id.to_string()),
+        decisions: found.iter().map(|(r, case)| DecisionReply::new(&r.decision, case.as_ref(), language)).collect(),
+    };
+    Ok(HttpResponse::Ok().json(page))
+}

@@ -1,0 +1,89 @@
+//! The management listener: metrics and probes, for Prometheus and the orchestrator, never for banks.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::decide::Decider;
+use crate::domain::CaseState;
+use crate::observe::{Metrics, Readiness};
+use crate::store::Store;
+
+/// How long a probe of the store may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The routes of the management listener.
+pub fn configure(routes: &mut web::ServiceConfig) {
+    routes
+        .route("/metrics", web::get().to(metrics))
+        .route("/livez", web::get().to(livez))
+        .route("/readyz", web::get().to(readyz))
+        .route("/version", web::get().to(version));
+}
+
+/// The metrics, with the cases counted afresh. Where the store does not answer in time, the last counts stay.
+async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>) -> HttpResponse {
+    match tokio::time::timeout(PROBE_TIMEOUT, store.count_cases(Timestamp::now())).await {
+        Ok(Ok(counts)) => {
+            let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            metrics.cases(CaseState::Open, gauge(counts.open));
+            metrics.cases(CaseState::Asked, gauge(counts.asked));
+            metrics.cases(CaseState::Closed, gauge(counts.closed));
+            metrics.cases_overdue(gauge(counts.overdue));
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "cases could not be counted"),
+        Err(_) => tracing::warn!("cases could not be counted in time"),
+    }
+    match metrics.render() {
+        Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text),
+        Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+    }
+}
+
+async fn livez() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "alive" }))
+}
+
+#[derive(Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+/// Ready when the store takes writes and the service is not stopping. The model was verified when it was loaded; where a later
+/// reload was refused, the old one serves on and the answer says why.
+async fn readyz(store: web::Data<Store>, decider: web::Data<Decider>, readiness: web::Data<Readiness>) -> HttpResponse {
+    let written = tokio::time::timeout(PROBE_TIMEOUT, store.check_writable()).await;
+    let (writable, detail) = match written {
+        Ok(Ok(())) => (true, "writable".to_owned()),
+        Ok(Err(error)) => (false, error.to_string()),
+        Err(_) => (false, "no answer within a second".to_owned()),
+    };
+    let engine = decider.engine();
+    let mut model = format!("{} {} verified on its golden firms", engine.model().id(), engine.model().sha256());
+    if let Some(refused) = readiness.reload_refused() {
+        model.push_str(&format!("; the last reload was refused: {refused}"));
+    }
+    let stopping = readiness.stopping();
+    let checks = [
+        Check { name: "store", ok: writable, detail },
+        Check { name: "model", ok: true, detail: model },
+        Check { name: "accepting", ok: !stopping, detail: if stopping { "stopping" } else { "accepting" }.to_owned() },
+    ];
+    let ready = checks.iter().all(|check| check.ok);
+    let mut answer = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.json(json!({ "status": if ready { "ready" } else { "not ready" }, "checks": checks }))
+}
+
+async fn version(decider: web::Data<Decider>) -> HttpResponse {
+    let engine = decider.engine();
+    HttpResponse::Ok().json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "model": { "id": engine.model().id(), "sha256": engine.model().sha256() },
+        "policy": engine.policy().version(),
+    }))
+}

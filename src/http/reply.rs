@@ -1,0 +1,222 @@
+//! What a bank gets: a decision written out in its language.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::words;
+use crate::domain::case::Review;
+use crate::domain::decision::{Reason, VersionRef};
+use crate::domain::evidence::EvidenceLine;
+use crate::domain::{Case, Decision, Language};
+use crate::features;
+
+/// A decision.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DecisionReply {
+    /// Id of the decision, a UUID v7.
+    id: String,
+    /// The firm's code, normalised.
+    uscc: String,
+    /// `valid` or `suspect`.
+    uscc_verdict: String,
+    /// `large`, `medium`, `small`, `micro` or `undetermined`.
+    firm_size: &'static str,
+    /// What holds now: the automatic outcome, or the office's once a case is closed. `approve`, `refer` or `decline`.
+    outcome: &'static str,
+    /// The score in points, rounded; more is better.
+    score: i64,
+    /// Where evidence is missing: what the score could be with it.
+    score_interval: Option<IntervalReply>,
+    /// Probability of default within 12 months, 0 to 1.
+    probability_of_default: f64,
+    /// The model's grade.
+    grade: String,
+    /// The limit in fen; null unless approved.
+    limit_fen: Option<i64>,
+    /// At most four principal reasons, most points lost first.
+    reasons: Vec<ReasonReply>,
+    /// Why a person must look.
+    refer_reasons: Vec<ReferReasonReply>,
+    /// How the evidence of each department stood.
+    evidence: Vec<EvidenceReply>,
+    /// The model.
+    model: VersionReply,
+    /// The policy.
+    policy: VersionReply,
+    /// When it was decided.
+    #[schema(value_type = String, format = DateTime)]
+    decided_at: Timestamp,
+    /// Until when it may be relied on.
+    #[schema(value_type = String, format = DateTime)]
+    valid_until: Timestamp,
+    /// The finance office's case, where there is one.
+    case_id: Option<String>,
+    /// What the finance office said; null until it has.
+    review: Option<ReviewReply>,
+    /// What this answer is and is not.
+    notice: String,
+}
+
+/// The lowest and highest possible score.
+#[derive(Debug, Serialize, ToSchema)]
+struct IntervalReply {
+    low: i64,
+    high: i64,
+}
+
+/// A principal reason.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReasonReply {
+    /// Stable code.
+    code: String,
+    /// The department that the fact comes from.
+    source: Option<String>,
+    /// Points below the baseline; 0 for a fact that declines whatever the score.
+    points_lost: f64,
+    /// The reason in words.
+    text: String,
+    /// What the firm can do about it.
+    remedy: Option<String>,
+}
+
+/// Why a person must look.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReferReasonReply {
+    /// Stable code.
+    code: String,
+    /// The department concerned, where there is one.
+    source: Option<String>,
+    /// The reason in words.
+    text: String,
+}
+
+/// How the evidence of one department stood.
+#[derive(Debug, Serialize, ToSchema)]
+struct EvidenceReply {
+    /// `tax`, `social_insurance` or `payment_history`.
+    source: &'static str,
+    /// `fresh`, `cached`, `stale`, `absent`, `unavailable` or `invalid`.
+    status: &'static str,
+    /// The date that the data are as of.
+    #[schema(value_type = Option<String>, format = Date)]
+    as_of: Option<Date>,
+    /// When the department answered.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    fetched_at: Option<Timestamp>,
+}
+
+/// Id and SHA-256 of a model or a policy.
+#[derive(Debug, Serialize, ToSchema)]
+struct VersionReply {
+    id: String,
+    sha256: String,
+}
+
+/// What the finance office said.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReviewReply {
+    /// `open`, `asked` or `closed`.
+    state: &'static str,
+    /// The automatic outcome before the review.
+    automatic_outcome: &'static str,
+    /// `approve`, `decline` or `ask`.
+    verdict: &'static str,
+    /// The officer's reason.
+    reason: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    reviewed_at: Timestamp,
+}
+
+impl DecisionReply {
+    /// The reply for a decision, with the office's case where there is one.
+    pub fn new(decision: &Decision, case: Option<&Case>, language: Language) -> DecisionReply {
+        let closing = case.and_then(Case::closing);
+        let outcome = closing.and_then(|review| review.verdict.outcome()).unwrap_or(decision.outcome);
+        let limit = closing.map_or(decision.limit, |review| review.limit);
+        let uscc = &decision.request.uscc;
+        DecisionReply {
+            id: decision.id.to_string(),
+            uscc: uscc.to_string(),
+            uscc_verdict: match uscc.verdict() {
+                crate::domain::UsccVerdict::Valid => "valid".to_owned(),
+                crate::domain::UsccVerdict::Suspect => "suspect".to_owned(),
+            },
+            firm_size: decision.firm_size.as_str(),
+            outcome: outcome.as_str(),
+            score: decision.score,
+            score_interval: decision.score_interval.map(|i| IntervalReply { low: i.low, high: i.high }),
+            probability_of_default: decision.probability_of_default,
+            grade: decision.grade.clone(),
+            limit_fen: limit.map(|fen| fen.0),
+            reasons: decision.reasons.iter().map(|reason| reason_reply(reason, language)).collect(),
+            refer_reasons: decision
+                .refer_reasons
+                .iter()
+                .map(|reason| ReferReasonReply {
+                    code: reason.code.clone(),
+                    source: reason.source.map(|source| source.to_string()),
+                    text: words::refer_reason(language, reason).explanation,
+                })
+                .collect(),
+            evidence: decision.evidence.iter().map(evidence_reply).collect(),
+            model: version_reply(&decision.model),
+            policy: version_reply(&decision.policy),
+            decided_at: decision.decided_at,
+            valid_until: decision.valid_until,
+            case_id: decision.case_id.map(|id| id.to_string()),
+            review: case.and_then(|case| review_reply(decision, case)),
+            notice: words::notice(language),
+        }
+    }
+}
+
+fn reason_reply(reason: &Reason, language: Language) -> ReasonReply {
+    let (text, remedy) = match features::by_code(&reason.code) {
+        Some(feature) if reason.value.is_none() => (feature.missing, Some(feature.remedy)),
+        Some(feature) => (feature.text, Some(feature.remedy)),
+        None => {
+            let told = words::knock_out(language, &reason.code);
+            return ReasonReply {
+                code: reason.code.clone(),
+                source: reason.source.map(|source| source.to_string()),
+                points_lost: reason.points_lost,
+                text: told.map_or_else(|| reason.code.clone(), |(_, explanation)| explanation),
+                remedy: None,
+            };
+        }
+    };
+    ReasonReply {
+        code: reason.code.clone(),
+        source: reason.source.map(|source| source.to_string()),
+        points_lost: reason.points_lost,
+        text: text.in_language(language).to_owned(),
+        remedy: remedy.map(|remedy| remedy.in_language(language).to_owned()),
+    }
+}
+
+fn evidence_reply(line: &EvidenceLine) -> EvidenceReply {
+    EvidenceReply {
+        source: line.source.as_str(),
+        status: line.status.as_str(),
+        as_of: line.as_of,
+        fetched_at: line.fetched_at,
+    }
+}
+
+fn version_reply(version: &VersionRef) -> VersionReply {
+    VersionReply { id: version.id.clone(), sha256: version.sha256.clone() }
+}
+
+fn review_reply(decision: &Decision, case: &Case) -> Option<ReviewReply> {
+    let last: &Review = case.closing().or_else(|| case.reviews.last())?;
+    Some(ReviewReply {
+        state: case.state.as_str(),
+        automatic_outcome: decision.outcome.as_str(),
+        verdict: last.verdict.as_str(),
+        reason: last.reason.clone(),
+        reviewed_at: last.at,
+    })
+}

@@ -1,0 +1,283 @@
+//! What may be decided about a training: a TOML file, every key with a default, unknown keys refused.
+//! Documented key by key in `models/README.md`.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Scaling;
+use super::artifact::GradeBand;
+
+/// The decisions about a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingSpec {
+    /// The model's name; without it, the name of the output file.
+    pub id: Option<String>,
+    /// The period of the data, in words.
+    pub period: Option<String>,
+    /// Columns that are no features: identifiers, dates, anything known only afterwards.
+    pub exclude: Vec<String>,
+    /// Direction of numeric features that are not named under `feature`.
+    pub default_sign: SignRule,
+    /// A bin holds at least this share of the rows where its feature is known.
+    pub min_bin_share: f64,
+    /// A bin holds at least this many bad outcomes.
+    pub min_bin_bads: u64,
+    /// Bins before merging, at most.
+    pub prebins: usize,
+    /// A word with fewer rows than this is pooled with the other rare ones.
+    pub min_level_rows: u64,
+    /// Rows at the average bad rate that are added to every bin before its weight of evidence is taken.
+    pub smoothing_rows: f64,
+    /// How much information value a further bin must bring, in multiples of what chance brings.
+    pub bin_penalty: f64,
+    /// Features below this information value are left out.
+    pub iv_min: f64,
+    /// Features above this information value are used, with a warning: they may leak the outcome.
+    pub iv_warn: f64,
+    /// L2 penalty of the logistic regression on the weights of evidence.
+    pub l2: f64,
+    /// Folds for out-of-fold measures and calibration.
+    pub folds: u32,
+    /// The scale of the points.
+    pub scaling: Scaling,
+    /// Grades, best first.
+    pub grades: Vec<GradeRule>,
+    /// Decisions about single features.
+    pub feature: Vec<FeatureRule>,
+}
+
+/// A grade by its worst probability of default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GradeRule {
+    /// Its name.
+    pub grade: String,
+    /// Left out in the last grade, which takes everything below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pd_at_most: Option<f64>,
+}
+
+/// Decisions about one feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureRule {
+    /// The column.
+    pub name: String,
+    /// Direction of risk; `default_sign` without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign: Option<SignRule>,
+    /// Keep the feature however low its information value.
+    #[serde(default)]
+    pub keep: bool,
+    /// Read the column as numbers or as words, whatever its cells look like.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub column_type: Option<ColumnType>,
+}
+
+/// Direction of risk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignRule {
+    /// A larger value is more risk.
+    #[serde(rename = "+")]
+    Plus,
+    /// A larger value is less risk.
+    #[serde(rename = "-")]
+    Minus,
+    /// Any shape.
+    #[serde(rename = "none")]
+    Free,
+    /// Whichever of `+` and `-` the data bear out better.
+    #[serde(rename = "auto")]
+    Auto,
+}
+
+/// How a column is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// As numbers; a word is an error.
+    Numeric,
+    /// As words, though they look like numbers.
+    Text,
+}
+
+/// A specification that cannot be used.
+#[derive(Debug, Error)]
+pub enum SpecError {
+    /// Not TOML, an unknown key, a value of the wrong kind.
+    #[error("the specification cannot be read: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// A value out of its range.
+    #[error("the specification's {key} is {value}: {hint}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: String,
+        /// What it must be.
+        hint: &'static str,
+    },
+    /// A column that the data does not have.
+    #[error("the specification names the column {0:?}, which the data does not have")]
+    NoSuchColumn(String),
+    /// A direction for words.
+    #[error("the specification gives {0:?} a direction, but it is a column of words")]
+    SignOfText(String),
+}
+
+impl Default for TrainingSpec {
+    fn default() -> TrainingSpec {
+        let grade = |grade: &str, pd_at_most| GradeRule { grade: grade.to_owned(), pd_at_most };
+        TrainingSpec {
+            id: None,
+            period: None,
+            exclude: Vec::new(),
+            default_sign: SignRule::Auto,
+            min_bin_share: 0.05,
+            min_bin_bads: 5,
+            prebins: 50,
+            min_level_rows: 20,
+            smoothing_rows: 20.0,
+            bin_penalty: 2.0,
+            iv_min: 0.02,
+            iv_warn: 0.5,
+            l2: 1.0,
+            folds: 5,
+            scaling: Scaling::default(),
+            grades: vec![
+                grade("A", Some(0.01)),
+                grade("B", Some(0.03)),
+                grade("C", Some(0.07)),
+                grade("D", Some(0.15)),
+                grade("E", None),
+            ],
+            feature: Vec::new(),
+        }
+    }
+}
+
+impl TrainingSpec {
+    /// Reads and checks a specification.
+    ///
+    /// # Errors
+    /// [`SpecError`] names the key.
+    pub fn from_toml(text: &str) -> Result<TrainingSpec, SpecError> {
+        let spec: TrainingSpec = toml::from_str(text)?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    /// Checks the ranges of all values.
+    ///
+    /// # Errors
+    /// The first value out of its range.
+    pub fn check(&self) -> Result<(), SpecError> {
+        fn within(key: &'static str, value: f64, least: f64, most: f64, hint: &'static str) -> Result<(), SpecError> {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(SpecError::Value { key, value: value.to_string(), hint })
+            }
+        }
+        within("min_bin_share", self.min_bin_share, 0.0, 0.5, "it must lie between 0 and 0.5")?;
+        within("min_bin_bads", self.min_bin_bads as f64, 0.0, 1e9, "it must be at most a billion")?;
+        within("prebins", self.prebins as f64, 2.0, 200.0, "it must lie between 2 and 200")?;
+        within("smoothing_rows", self.smoothing_rows, 0.5, 1e6, "it must lie between 0.5 and a million")?;
+        within("bin_penalty", self.bin_penalty, 0.0, 1000.0, "it must lie between 0 and 1000")?;
+        within("iv_min", self.iv_min, 0.0, 10.0, "it must lie between 0 and 10")?;
+        within("iv_warn", self.iv_warn, 0.0, 1e6, "it must lie between 0 and a million")?;
+        within("l2", self.l2, 1e-6, 1e6, "it must lie between 0.000001 and a million")?;
+        within("folds", f64::from(self.folds), 2.0, 20.0, "it must lie between 2 and 20")?;
+        if !self.scaling.is_sound() {
+            let value = format!("{:?}", self.scaling);
+            return Err(SpecError::Value { key: "scaling", value, hint: "odds and pdo must be above 0, all finite" });
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = self.feature.iter().find(|of| !names.insert(of.name.as_str())) {
+            return Err(SpecError::Value { key: "feature", value: twice.name.clone(), hint: "it is there twice" });
+        }
+        self.grade_bands().map(drop)
+    }
+
+    /// The grades as bands of the score.
+    ///
+    /// # Errors
+    /// When the probabilities do not ascend, a name is twice there, or two grades share a score.
+    pub fn grade_bands(&self) -> Result<Vec<GradeBand>, SpecError> {
+        let refuse = |value: &str, hint| Err(SpecError::Value { key: "grades", value: value.to_owned(), hint });
+        let mut bands: Vec<GradeBand> = Vec::new();
+        for (i, rule) in self.grades.iter().enumerate() {
+            let last = i + 1 == self.grades.len();
+            if rule.grade.trim().is_empty() || bands.iter().any(|band| band.grade == rule.grade) {
+                return refuse(&rule.grade, "names must be there, and each once");
+            }
+            let score_at_least = match rule.pd_at_most {
+                None if last => None,
+                None => return refuse(&rule.grade, "only the last grade goes without pd_at_most"),
+                Some(_) if last => return refuse(&rule.grade, "the last grade takes all below: leave out pd_at_most"),
+                Some(pd) if pd > 0.0 && pd < 1.0 => Some(self.scaling.score_for(pd)),
+                Some(_) => return refuse(&rule.grade, "pd_at_most must lie between 0 and 1"),
+            };
+            if let (Some(above), Some(this)) = (bands.last().and_then(|band| band.score_at_least), score_at_least)
+                && above <= this
+            {
+                return refuse(&rule.grade, "pd_at_most must ascend by at least a point from grade to grade");
+            }
+            bands.push(GradeBand { grade: rule.grade.clone(), score_at_least, pd_at_most: rule.pd_at_most });
+        }
+        if bands.is_empty() { refuse("empty", "there must be one grade") } else { Ok(bands) }
+    }
+
+    /// The decisions about the column `name`, if there are any.
+    pub fn rule(&self, name: &str) -> Option<&FeatureRule> {
+        self.feature.iter().find(|of| of.name == name)
+    }
+
+    /// The direction of the numeric column `name`.
+    pub fn sign(&self, name: &str) -> SignRule {
+        self.rule(name).and_then(|of| of.sign).unwrap_or(self.default_sign)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_specification_is_the_default_one() {
+        assert_eq!(TrainingSpec::from_toml("").unwrap(), TrainingSpec::default());
+        TrainingSpec::default().check().unwrap();
+    }
+
+    #[test]
+    fn unknown_keys_and_values_out_of_range_are_refused_by_name() {
+        for (text, named) in [
+            ("weight = 1", "weight"),
+            ("min_bin_share = 0.9", "min_bin_share"),
+            ("smoothing_rows = 0", "smoothing_rows"),
+            ("l2 = nan", "l2"),
+            ("grades = []", "grades"),
+            ("[[feature]]\nname = \"a\"\nsign = \"up\"", "up"),
+            ("[[feature]]\nname = \"a\"\n[[feature]]\nname = \"a\"", "feature"),
+            ("[[grades]]\ngrade = \"A\"\npd_at_most = 0.1\n[[grades]]\ngrade = \"B\"\npd_at_most = 0.2", "grades"),
+            (
+                "[[grades]]\ngrade = \"A\"\npd_at_most = 0.1\n[[grades]]\ngrade = \"B\"\npd_at_most = 0.05\n[[grades]]\ngrade = \"C\"",
+                "ascend",
+            ),
+            ("[scaling]\nbase = 600\nodds = 0\npdo = 20", "scaling"),
+        ] {
+            let error = TrainingSpec::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_default_grades_descend_to_a_last_one_that_takes_all() {
+        let bands = TrainingSpec::default().grade_bands().unwrap();
+        let scores: Vec<Option<i64>> = bands.iter().map(|band| band.score_at_least).collect();
+        assert_eq!(scores, [Some(621), Some(588), Some(563), Some(538), None]);
+    }
+}

@@ -1,0 +1,209 @@
+use super::*;
+use crate::domain::decision::DecisionRequest;
+use crate::domain::evidence::*;
+use crate::domain::{ConsentId, Dossier, Month};
+use jiff::civil::{Date, date};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+const ON: Date = date(2026, 10, 31);
+
+fn there<R>(record: R) -> Evidence<R> {
+    Evidence {
+        status: EvidenceStatus::Fresh,
+        record: Some(record),
+        as_of: Some(ON),
+        fetched_at: None,
+        digest: None,
+        detail: None,
+    }
+}
+
+fn gone<R>(status: EvidenceStatus) -> Evidence<R> {
+    Evidence::missing(status, "no answer")
+}
+
+/// A firm of which everything is known and nothing is wrong: a revenue of 12 million yuan.
+fn sound() -> Dossier {
+    let last = Month::of(ON);
+    let side = InvoiceSide { count: 9, amount: Fen::from_yuan(1_000_000), ..InvoiceSide::default() };
+    let tax = TaxRecord {
+        status: Some(TaxpayerStatus::Normal),
+        industry: Some("C33".into()),
+        declared_heads: Some(30),
+        invoices: Some(
+            (0..12).rev().map(|i| InvoiceMonth { month: last.minus(i), sales: side, purchases: side }).collect(),
+        ),
+        ..crate::features::tests::bare_tax(ON)
+    };
+    let contribution = ContributionMonth { month: last, heads: 28, base: Fen(1), due: Fen(1), paid: Fen(1) };
+    let social = SocialInsuranceRecord { as_of: ON, months: vec![contribution], arrears: None, minimum_base: None };
+    let payments = PaymentHistoryRecord {
+        as_of: ON,
+        bills: None,
+        loans: None,
+        supplier_delays: None,
+        wage_arrears: None,
+        enforcements: Some(vec![]),
+    };
+    Dossier { uscc: firm(), tax: there(tax), social_insurance: there(social), payment_history: there(payments) }
+}
+
+fn firm() -> crate::domain::Uscc {
+    "91330604MA2XY0014W".parse().unwrap()
+}
+
+fn rule(dossier: &Dossier, grade: &str, interval: Option<[(i64, &str); 2]>, amount_yuan: i64) -> Ruling {
+    let request = DecisionRequest {
+        uscc: dossier.uscc.clone(),
+        consent_id: ConsentId(Uuid::nil()),
+        purpose: "working_capital".into(),
+        amount: Fen::from_yuan(amount_yuan),
+        term_months: 12,
+    };
+    let policy = Policy::from_toml(DEFAULT_POLICY).unwrap();
+    policy.rule(&Finding { request: &request, dossier, on: ON, grade, interval })
+}
+
+fn codes(ruling: &Ruling) -> Vec<&str> {
+    ruling.refer_reasons.iter().map(|r| r.code.as_str()).collect()
+}
+
+#[test]
+fn a_sound_firm_is_decided_by_its_grade() {
+    assert_eq!(rule(&sound(), "A", None, 1_000_000).outcome, Outcome::Approve);
+    let referred = rule(&sound(), "D", None, 1_000_000);
+    assert_eq!((referred.outcome, codes(&referred)), (Outcome::Refer, vec!["GRADE_NEEDS_REVIEW"]));
+    assert_eq!(rule(&sound(), "E", None, 1_000_000).outcome, Outcome::Decline);
+}
+
+#[test]
+fn the_limit_is_the_least_of_request_revenue_share_and_grade_cap() {
+    assert_eq!(rule(&sound(), "A", None, 1_000_000).limit, Some(Fen::from_yuan(1_000_000)));
+    assert_eq!(rule(&sound(), "A", None, 9_000_000).limit, Some(Fen::from_yuan(2_400_000)));
+    assert_eq!(rule(&sound(), "C", None, 9_000_000).limit, Some(Fen::from_yuan(2_000_000)));
+    let referred = rule(&sound(), "D", None, 500_000);
+    assert_eq!((referred.limit, referred.indicated_limit), (None, Fen::from_yuan(500_000)));
+}
+
+#[test]
+fn limits_too_small_too_large_or_without_known_revenue_are_referred() {
+    assert_eq!(codes(&rule(&sound(), "A", None, 5_000)), ["LIMIT_UNDER_MINIMUM"]);
+    let mut large = sound();
+    for row in large.tax.record.as_mut().unwrap().invoices.as_mut().unwrap() {
+        row.sales.amount = Fen::from_yuan(10_000_000);
+    }
+    assert_eq!(codes(&rule(&large, "A", None, 8_000_000)), ["OVER_AUTOMATIC_LIMIT"]);
+    let mut unknown = sound();
+    unknown.tax.record.as_mut().unwrap().invoices = None;
+    assert_eq!(codes(&rule(&unknown, "A", None, 1_000_000)), ["REVENUE_UNKNOWN"]);
+}
+
+#[test]
+fn knock_outs_decline_whatever_the_grade() {
+    let mut enforced = sound();
+    let open = Enforcement { opened_on: date(2026, 1, 1), closed_on: None, amount: Fen(1) };
+    enforced.payment_history.record.as_mut().unwrap().enforcements = Some(vec![open]);
+    let ruling = rule(&enforced, "A", None, 1_000_000);
+    assert_eq!((ruling.outcome, ruling.knock_outs[0].code.as_str()), (Outcome::Decline, "ENFORCEMENT_OPEN"));
+
+    let mut closed = sound();
+    let ended = Enforcement { closed_on: Some(date(2026, 10, 31)), ..open };
+    closed.payment_history.record.as_mut().unwrap().enforcements = Some(vec![ended]);
+    assert_eq!(rule(&closed, "A", None, 1_000_000).outcome, Outcome::Approve);
+
+    let mut abnormal = sound();
+    abnormal.tax.record.as_mut().unwrap().status = Some(TaxpayerStatus::Abnormal);
+    assert_eq!(rule(&abnormal, "A", None, 1_000_000).knock_outs[0].code, "TAXPAYER_ABNORMAL");
+}
+
+#[test]
+fn a_knock_out_that_could_not_be_checked_is_not_taken_for_none() {
+    let mut unknown = sound();
+    unknown.payment_history.record.as_mut().unwrap().enforcements = None;
+    let ruling = rule(&unknown, "A", None, 1_000_000);
+    assert_eq!((ruling.outcome, codes(&ruling)), (Outcome::Refer, vec!["KNOCK_OUT_UNCHECKED"]));
+    assert_eq!(rule(&unknown, "E", None, 1_000_000).outcome, Outcome::Decline);
+}
+
+#[test]
+fn contradicting_head_counts_are_referred_with_both_figures() {
+    let mut liar = sound();
+    liar.tax.record.as_mut().unwrap().declared_heads = Some(80);
+    let ruling = rule(&liar, "A", None, 1_000_000);
+    assert_eq!(codes(&ruling), ["HEADS_CONTRADICT"]);
+    let figures = &ruling.refer_reasons[0].figures;
+    assert_eq!((figures["tax_heads"].as_str(), figures["insured_heads"].as_str()), ("80", "28"));
+}
+
+#[test]
+fn a_suspect_code_is_referred_even_beside_a_knock_out() {
+    let mut suspect = sound();
+    suspect.uscc = "91350203M0001QKT19".parse().unwrap();
+    suspect.tax.record.as_mut().unwrap().status = Some(TaxpayerStatus::Abnormal);
+    let ruling = rule(&suspect, "E", None, 1_000_000);
+    assert_eq!((ruling.outcome, codes(&ruling)), (Outcome::Refer, vec!["CODE_SUSPECT"]));
+}
+
+#[test]
+fn stale_evidence_is_referred_with_its_date() {
+    let mut old = sound();
+    old.social_insurance.status = EvidenceStatus::Stale;
+    let ruling = rule(&old, "A", None, 1_000_000);
+    assert_eq!(codes(&ruling), ["EVIDENCE_STALE"]);
+    assert_eq!(ruling.refer_reasons[0].figures["as_of"], "2026-10-31");
+}
+
+#[test]
+fn missing_evidence_is_referred_where_the_interval_crosses_a_cut_off() {
+    let mut dossier = sound();
+    dossier.social_insurance = gone(EvidenceStatus::Unavailable);
+    let crossing = rule(&dossier, "B", Some([(540, "D"), (660, "A")]), 1_000_000);
+    assert_eq!(codes(&crossing), ["EVIDENCE_MISSING", "SCORE_INTERVAL_CROSSES_CUTOFF"]);
+    assert_eq!(crossing.refer_reasons[0].source, Some(SourceKind::SocialInsurance));
+    let clear = rule(&dossier, "B", Some([(600, "B"), (660, "A")]), 1_000_000);
+    assert_eq!(clear.outcome, Outcome::Approve);
+    let hopeless = rule(&dossier, "E", Some([(300, "E"), (400, "E")]), 1_000_000);
+    assert_eq!(hopeless.outcome, Outcome::Decline);
+    dossier.tax = gone(EvidenceStatus::Absent);
+    assert_eq!(rule(&dossier, "A", Some([(650, "A"), (660, "A")]), 1_000_000).outcome, Outcome::Refer);
+}
+
+#[test]
+fn a_policy_that_leaves_a_grade_out_or_a_key_wrong_is_refused() {
+    let policy = Policy::from_toml(DEFAULT_POLICY).unwrap();
+    assert!(policy.cover(["A", "E"].into_iter()).is_ok());
+    assert!(policy.cover(["F"].into_iter()).unwrap_err().to_string().contains('F'));
+    for (from, to) in [
+        ("decline = [\"E\"]", "decline = [\"E\", \"A\"]"),
+        ("E = 0", ""),
+        ("valid_days = 30", "valid_days = 0"),
+        ("revenue_share = 0.20", "revenue_share = nan"),
+        ("heads_ratio", "heads_factor"),
+        ("tax = \"refer\"", "tax = \"guess\""),
+    ] {
+        let changed = DEFAULT_POLICY.replacen(from, to, 1);
+        assert_ne!(changed, DEFAULT_POLICY, "{from}");
+        assert!(Policy::from_toml(&changed).is_err(), "{to}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_approval_always_has_a_limit_within_the_request_and_nothing_missing_that_matters(
+        grade in "[A-E]", yuan in 1i64..20_000_000, tax in any::<bool>(), social in any::<bool>(), payments in any::<bool>(),
+    ) {
+        let mut dossier = sound();
+        if !tax { dossier.tax = gone(EvidenceStatus::Invalid); }
+        if !social { dossier.social_insurance = gone(EvidenceStatus::Absent); }
+        if !payments { dossier.payment_history = gone(EvidenceStatus::Unavailable); }
+        let interval = (!(tax && social && payments)).then_some([(600, grade.as_str()), (610, grade.as_str())]);
+        let ruling = rule(&dossier, &grade, interval, yuan);
+        prop_assert_eq!(ruling.limit.is_some(), ruling.outcome == Outcome::Approve);
+        if let Some(limit) = ruling.limit {
+            prop_assert!(limit <= Fen::from_yuan(yuan) && limit > Fen::ZERO);
+            prop_assert!(tax && payments, "knock-outs were checked");
+        }
+        prop_assert_eq!(ruling.outcome == Outcome::Refer, !ruling.refer_reasons.is_empty());
+    }
+}

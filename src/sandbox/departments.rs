@@ -1,0 +1,166 @@
+//! The departments over HTTP: tax, social insurance and payment history on one listener, and a list of the firms.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, Path, Query};
+use actix_web::{App, HttpResponse, HttpServer};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{SourceKind, Uscc};
+
+use super::Served;
+
+/// Firms listed when no limit is given, and at most.
+const LIST_DEFAULT: usize = 100;
+const LIST_MAX: usize = 10_000;
+
+/// The department servers, bound and ready to run.
+pub struct Departments {
+    addr: SocketAddr,
+    server: Server,
+}
+
+impl Departments {
+    /// Binds the listener; port 0 takes any free one. Requests are answered once [`Departments::run`] is polled.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(listen: SocketAddr, served: Served) -> io::Result<Departments> {
+        let served = Data::new(served);
+        let http = HttpServer::new(move || App::new().app_data(served.clone()).configure(routes))
+            .workers(2)
+            .disable_signals()
+            .shutdown_timeout(2)
+            .bind(listen)?;
+        let addr = http.addrs().first().copied().unwrap_or(listen);
+        Ok(Departments { addr, server: http.run() })
+    }
+
+    /// Where the departments listen.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Stops the departments from elsewhere.
+    pub fn handle(&self) -> DepartmentsHandle {
+        DepartmentsHandle(self.server.handle())
+    }
+
+    /// Answers until it is stopped.
+    pub fn run(self) -> impl Future<Output = io::Result<()>> + Send {
+        self.server
+    }
+}
+
+/// Stops departments that run elsewhere.
+#[derive(Debug, Clone)]
+pub struct DepartmentsHandle(ServerHandle);
+
+impl DepartmentsHandle {
+    /// Stops the departments; requests under way get two seconds.
+    pub async fn stop(&self) {
+        self.0.stop(true).await;
+    }
+}
+
+fn routes(app: &mut web::ServiceConfig) {
+    app.route("/tax/v1/firms/{uscc}", web::get().to(tax))
+        .route("/social-insurance/v1/firms/{uscc}", web::get().to(social_insurance))
+        .route("/payments/v1/firms/{uscc}", web::get().to(payments))
+        .route("/firms", web::get().to(firms))
+        .default_service(web::to(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") }));
+}
+
+async fn tax(served: Data<Served>, code: Path<String>) -> HttpResponse {
+    answer(&served, &code, SourceKind::Tax)
+}
+
+async fn social_insurance(served: Data<Served>, code: Path<String>) -> HttpResponse {
+    answer(&served, &code, SourceKind::SocialInsurance)
+}
+
+async fn payments(served: Data<Served>, code: Path<String>) -> HttpResponse {
+    answer(&served, &code, SourceKind::PaymentHistory)
+}
+
+/// A record, with the code of the firm that it is about.
+#[derive(Serialize)]
+struct Reply<'a, R> {
+    uscc: &'a Uscc,
+    #[serde(flatten)]
+    record: &'a R,
+}
+
+fn answer(served: &Served, code: &str, source: SourceKind) -> HttpResponse {
+    let uscc: Uscc = match code.parse() {
+        Ok(uscc) => uscc,
+        Err(why) => return refusal(StatusCode::BAD_REQUEST, &format!("not a unified social credit code: {why}")),
+    };
+    fn reply<R: Serialize>(uscc: &Uscc, record: Option<&R>) -> HttpResponse {
+        match record {
+            Some(record) => HttpResponse::Ok().json(Reply { uscc, record }),
+            None => refusal(StatusCode::NOT_FOUND, "this department does not know the firm"),
+        }
+    }
+    match served {
+        Served::District(district) => {
+            let firm = district.find(&uscc);
+            match source {
+                SourceKind::Tax => reply(&uscc, firm.as_ref().and_then(|f| f.tax.as_ref())),
+                SourceKind::SocialInsurance => reply(&uscc, firm.as_ref().and_then(|f| f.social_insurance.as_ref())),
+                SourceKind::PaymentHistory => reply(&uscc, firm.as_ref().and_then(|f| f.payment_history.as_ref())),
+            }
+        }
+        Served::Replay(firms) => match source {
+            SourceKind::Tax => reply(&uscc, firms.find(&uscc).map(|f| &f.tax)),
+            SourceKind::SocialInsurance | SourceKind::PaymentHistory => reply::<()>(&uscc, None),
+        },
+    }
+}
+
+#[derive(Serialize)]
+struct Refusal<'a> {
+    error: &'a str,
+}
+
+fn refusal(status: StatusCode, error: &str) -> HttpResponse {
+    HttpResponse::build(status).json(Refusal { error })
+}
+
+#[derive(Deserialize)]
+struct ListAsk {
+    limit: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    uscc: Uscc,
+    name: String,
+}
+
+async fn firms(served: Data<Served>, ask: Query<ListAsk>) -> HttpResponse {
+    let limit = match ask.limit.as_deref().map(str::parse::<usize>) {
+        None => LIST_DEFAULT,
+        Some(Ok(limit)) if (1..=LIST_MAX).contains(&limit) => limit,
+        Some(_) => {
+            return refusal(StatusCode::BAD_REQUEST, &format!("limit must be a whole number from 1 to {LIST_MAX}"));
+        }
+    };
+    let listed: Vec<Listed> = match &**served {
+        Served::District(district) => (0..district.len())
+            .take(limit)
+            .map(|index| district.label(index))
+            .map(|(uscc, name)| Listed { uscc, name })
+            .collect(),
+        Served::Replay(firms) => firms
+            .iter()
+            .take(limit)
+            .map(|firm| Listed { uscc: firm.uscc.clone(), name: firm.name.clone() })
+            .collect(),
+    };
+    HttpResponse::Ok().json(listed)
+}

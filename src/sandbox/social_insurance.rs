@@ -1,0 +1,63 @@
+//! What the social insurance department knows of a firm.
+
+use crate::domain::evidence::{ContributionArrears, ContributionMonth, SocialInsuranceRecord};
+use crate::domain::{Fen, Month};
+
+use super::dice::{Aspect, Dice, logistic};
+use super::industries::Form;
+use super::life::{Life, yuan};
+
+/// The minimum contribution base of a person and month: a round figure of the size in force in Zhejiang.
+const MINIMUM_BASE: Fen = Fen::from_yuan(4_800);
+/// Employer's and employee's contributions together, as a share of the base.
+const RATE: f64 = 0.26;
+const MONTHS: usize = 36;
+
+/// The department's record; `None` when it does not know the firm, as with many households that employ nobody.
+pub(super) fn record(life: &Life) -> Option<SocialInsuranceRecord> {
+    // The staff used this stream's beginning, the department its own draws.
+    let dice = &mut Dice::new(life.seed ^ 0x5359, life.index, Aspect::SocialInsurance);
+    let unknown = match life.traits.form {
+        Form::Household => 0.14,
+        Form::Enterprise | Form::Cooperative => 0.03,
+    };
+    if dice.chance(unknown) {
+        return None;
+    }
+    let months = contributions(life, dice);
+    let owed: Vec<&ContributionMonth> = months.iter().filter(|m| m.paid < m.due).collect();
+    let arrears =
+        ContributionArrears { months: owed.len() as u32, amount: owed.iter().map(|m| m.due - m.paid).sum() };
+    Some(SocialInsuranceRecord {
+        as_of: life.as_of,
+        arrears: dice.shared(0.05, arrears),
+        minimum_base: dice.shared(0.03, MINIMUM_BASE),
+        months,
+    })
+}
+
+fn contributions(life: &Life, dice: &mut Dice) -> Vec<ContributionMonth> {
+    let t = &life.traits;
+    let insured = dice.between(0.75, 1.0);
+    let base = (MINIMUM_BASE.yuan() * (1.0 + 0.25 * (0.3 * t.size + dice.normal()).exp())).min(24_000.0);
+    let behind = dice.chance(logistic(-2.7 - 1.5 * life.liquidity())).then(|| dice.whole(1, 10));
+    let late = i32::from(dice.chance(0.12));
+    let first = life.stages[life.stages.len().saturating_sub(MONTHS)].month;
+    let end = Month::last_complete_on(life.as_of);
+    let mut months = Vec::new();
+    for (stage, _, heads) in life.months().filter(|(s, ..)| s.month >= first) {
+        let back = end.since(stage.month);
+        let unreported = dice.chance(0.008);
+        let misses = dice.chance(logistic(-4.6 - 1.1 * stage.liquidity - 0.3 * t.discipline));
+        let part = if dice.chance(0.5) { 0.0 } else { dice.between(0.0, 0.8) };
+        if unreported || back < late || heads == 0 {
+            continue;
+        }
+        let heads = (f64::from(heads) * insured).round().max(1.0) as u32;
+        let base = yuan(base * f64::from(heads));
+        let due = base.share(RATE);
+        let owes = behind.is_some_and(|b| back < b) || misses && back < 12;
+        months.push(ContributionMonth { month: stage.month, heads, base, due, paid: if owes { due.share(part) } else { due } });
+    }
+    months
+}

@@ -1,0 +1,399 @@
+//! From the bytes of a reply to a checked record, or to what is wrong with them. Never to a part of a record.
+
+use std::io::Read;
+
+use jiff::civil::Date;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+
+use super::bounds::Bounds;
+use super::failure::Failure;
+use crate::domain::{SourceKind, Uscc};
+
+/// A record of one kind of department.
+pub(super) trait Record: DeserializeOwned {
+    /// The kind.
+    const SOURCE: SourceKind;
+
+    /// The date that the data are as of.
+    fn as_of(&self) -> Date;
+
+    /// Checks everything that can be impossible in the record. `bounds` know its `as_of`.
+    fn check(&self, bounds: &Bounds) -> Result<(), Breach>;
+}
+
+/// What is wrong with a reply, and where. Values are never quoted: a reply is about a firm and its people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Breach {
+    /// JSON pointer (RFC 6901) of the offending value; empty for the whole reply.
+    pub(super) pointer: String,
+    /// What is wrong.
+    pub(super) problem: String,
+}
+
+impl Breach {
+    /// The value at `pointer` is wrong.
+    pub(super) fn at(pointer: impl Into<String>, problem: impl Into<String>) -> Breach {
+        Breach { pointer: pointer.into(), problem: problem.into() }
+    }
+}
+
+/// The text for the evidence's `detail`.
+impl std::fmt::Display for Breach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.pointer.is_empty() {
+            write!(f, "the department's reply {}", self.problem)
+        } else {
+            write!(f, "the department's reply: {} {}", self.pointer, self.problem)
+        }
+    }
+}
+
+/// The firm that a reply is about.
+#[derive(Deserialize)]
+struct About {
+    uscc: String,
+}
+
+/// The record in `body`, if it is about the firm `uscc` and everything in it is possible. `today` is the day in China.
+pub(super) fn read<R: Record>(body: &[u8], uscc: &Uscc, today: Date) -> Result<R, Breach> {
+    // Many systems begin their JSON with a byte order mark; RFC 8259 lets a reader skip it.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => return Err(Breach::at("", "is empty")),
+        Some(b'<') => return Err(Breach::at("", "is not JSON; it looks like a web page")),
+        Some(b'{') => {}
+        Some(_) => return Err(Breach::at("", "is not a JSON object")),
+    }
+    let about: About = parse(body)?;
+    match about.uscc.parse::<Uscc>() {
+        Ok(named) if named == *uscc => {}
+        Ok(_) => return Err(Breach::at("/uscc", "is about another firm")),
+        Err(_) => return Err(Breach::at("/uscc", "is not a unified social credit code")),
+    }
+    let record: R = parse(body)?;
+    let bounds = Bounds::new(record.as_of(), today)?;
+    record.check(&bounds)?;
+    Ok(record)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Breach> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| Breach::at(pointer(error.path()), problem(error.inner())))?;
+    json.end().map_err(|_| Breach::at("", "goes on after the end of its JSON"))?;
+    Ok(value)
+}
+
+/// The path as a JSON pointer. A key that no field of ours can have is left out: it might be anything.
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } if key.len() <= 32 && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') => {
+                pointer.push('/');
+                pointer.push_str(key);
+            }
+            Segment::Map { .. } => pointer.push_str("/?"),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// The problem in the words of serde, without the value that they quote.
+fn problem(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    match error.classify() {
+        Category::Eof => "ends in the middle of its JSON".into(),
+        Category::Syntax => {
+            format!("is not JSON, or a number is too large, at line {} column {}", error.line(), error.column())
+        }
+        Category::Io => "cannot be read".into(),
+        Category::Data => data_problem(&error.to_string()),
+    }
+}
+
+fn data_problem(text: &str) -> String {
+    // Names of fields and what was expected are ours; all else may quote the reply.
+    for (start, said) in [("missing field `", "lacks"), ("duplicate field `", "repeats")] {
+        if let Some(field) = text.strip_prefix(start).and_then(|rest| rest.split('`').next()) {
+            return format!("{said} the field {field}");
+        }
+    }
+    let quoting = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `"];
+    if quoting.iter().any(|start| text.starts_with(start))
+        && let Some((_, expected)) = text.rsplit_once(", expected ")
+    {
+        let expected = expected.split(" at line ").next().unwrap_or(expected);
+        return format!("is of the wrong kind, expected {expected}");
+    }
+    "cannot be read (a date is YYYY-MM-DD, a month YYYY-MM, an amount whole fen)".into()
+}
+
+/// Decompresses a gzip body, and stops as soon as it yields more than `limit` bytes.
+pub(super) fn unzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Failure> {
+    let mut plain = Vec::new();
+    let taken = flate2::read::MultiGzDecoder::new(body).take(limit as u64 + 1).read_to_end(&mut plain);
+    match taken {
+        Ok(_) if plain.len() > limit => Err(Failure::TooLarge { limit }),
+        Ok(_) => Ok(plain),
+        Err(_) => Err(Failure::Encoding),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
+    use jiff::civil::date;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    const TAX: &str = include_str!("../../tests/it/support/replies/tax.json");
+    const SOCIAL_INSURANCE: &str = include_str!("../../tests/it/support/replies/social_insurance.json");
+    const PAYMENT_HISTORY: &str = include_str!("../../tests/it/support/replies/payment_history.json");
+    const TODAY: Date = date(2026, 11, 15);
+
+    fn firm() -> Uscc {
+        "91330604MA2XY0014W".parse().unwrap()
+    }
+
+    fn breach_of<R: Record>(reply: &Value) -> String {
+        match read::<R>(&serde_json::to_vec(reply).unwrap(), &firm(), TODAY) {
+            Ok(_) => "none".into(),
+            Err(breach) => breach.to_string(),
+        }
+    }
+
+    /// The sample with the value at a pointer replaced.
+    fn with(sample: &str, pointer: &str, value: &Value) -> Value {
+        let mut reply: Value = serde_json::from_str(sample).unwrap();
+        *reply.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value.clone();
+        reply
+    }
+
+    /// Each row: a pointer, a value that is impossible there, and what the breach must say.
+    fn refused<R: Record>(sample: &str, rows: &[(&str, Value, &str)]) {
+        assert_eq!(breach_of::<R>(&serde_json::from_str(sample).unwrap()), "none", "the sample itself holds");
+        for (pointer, value, said) in rows {
+            let breach = breach_of::<R>(&with(sample, pointer, value));
+            assert!(breach.contains(pointer) && breach.contains(said), "{pointer} = {value}: {breach}");
+        }
+    }
+
+    #[test]
+    fn a_tax_record_with_one_impossible_value_is_refused_and_the_value_named() {
+        refused::<TaxRecord>(
+            TAX,
+            &[
+                ("/as_of", "2026-11-17".into(), "future"),
+                ("/as_of", "0001-01-01".into(), "before 1900"),
+                ("/as_of", "-009999-01-01".into(), "before 1900"),
+                ("/as_of", "31.10.2026".into(), "a date is"),
+                ("/as_of", Value::Null, "wrong kind"),
+                ("/name", "x".repeat(201).into(), "too long"),
+                ("/name", "a\u{7}b".into(), "control"),
+                ("/status", "张三".into(), "expected one of `normal`"),
+                ("/registered_on", "2026-11-01".into(), "after as_of"),
+                ("/declared_heads", 10_000_001.into(), "10^7"),
+                ("/declared_heads", (-1).into(), "expected u32"),
+                ("/declared_heads", "张三".into(), "expected u32"),
+                ("/total_assets_fen", (-1).into(), "negative"),
+                ("/total_assets_fen", 1.5.into(), "expected i64"),
+                ("/rating/year", 2027.into(), "after as_of"),
+                ("/rating/grade", "E".into(), "expected one of"),
+                ("/filings/1/month", "2026-07".into(), "before that of the row before"),
+                ("/filings/1/month", "2026-11".into(), "after as_of"),
+                ("/filings/1/month", "1976-01".into(), "600 months"),
+                ("/filings/1/month", "2026-13".into(), "a month YYYY-MM"),
+                ("/filings/1/declared_revenue_fen", 1_000_000_000_000_001i64.into(), "10^15"),
+                ("/filings/1/declared_revenue_fen", i64::MIN.into(), "10^15"),
+                ("/filings/1/due_fen", (-1_000_000_000_000_001i64).into(), "10^15"),
+                ("/filings/1/paid_fen", (-1).into(), "negative"),
+                ("/filings/1/due_on", "2046-11-01".into(), "20 years"),
+                ("/filings/1/filed_on", "2026-11-01".into(), "after as_of"),
+                ("/arrears/amount_fen", (-1).into(), "negative"),
+                ("/arrears/since", "2026-11-01".into(), "after as_of"),
+                ("/invoices/1/month", "2026-09".into(), "not later"),
+                ("/invoices/0/sales/count", 10_000_001.into(), "10^7"),
+                ("/invoices/0/sales/amount_fen", i64::MAX.into(), "10^15"),
+                ("/invoices/0/sales/tax_fen", i64::MIN.into(), "10^15"),
+                ("/invoices/0/sales/counterparties", 10_000_001.into(), "10^7"),
+                ("/invoices/0/sales/void_count", 10_000_001.into(), "10^7"),
+                ("/invoices/0/sales/red_count", 74.into(), "more than count"),
+                ("/invoices/0/sales/red_amount_fen", 1.into(), "positive"),
+                ("/invoices/0/purchases/red_amount_fen", i64::MIN.into(), "10^15"),
+                ("/invoices/0/purchases/top_share", 1.001.into(), "between 0 and 1"),
+                ("/invoices/0/purchases/top_share", (-0.001).into(), "between 0 and 1"),
+                ("/invoices_since", "2026-10".into(), "after the first month"),
+            ],
+        );
+        let twice = breach_of::<TaxRecord>(&with(TAX, "/filings/2/tax", &"vat".into()));
+        assert!(twice.contains("/filings/2/month has two returns"), "{twice}");
+    }
+
+    #[test]
+    fn a_social_insurance_record_with_one_impossible_value_is_refused_and_the_value_named() {
+        refused::<SocialInsuranceRecord>(
+            SOCIAL_INSURANCE,
+            &[
+                ("/months", Value::Null, "wrong kind"),
+                ("/months/1/month", "2026-09".into(), "not later"),
+                ("/months/1/month", "2026-11".into(), "after as_of"),
+                ("/months/1/heads", 10_000_001.into(), "10^7"),
+                ("/months/1/base_fen", (-1).into(), "negative"),
+                ("/months/1/due_fen", i64::MIN.into(), "10^15"),
+                ("/months/1/paid_fen", (-1).into(), "negative"),
+                ("/arrears/months", 601.into(), "600"),
+                ("/arrears/amount_fen", (-1).into(), "negative"),
+                ("/minimum_base_fen", 0.into(), "above zero"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_payment_history_with_one_impossible_value_is_refused_and_the_value_named() {
+        refused::<PaymentHistoryRecord>(
+            PAYMENT_HISTORY,
+            &[
+                ("/bills/1/month", "2026-08".into(), "not later"),
+                ("/bills/1/kwh", 10_000_000_001i64.into(), "10^10"),
+                ("/bills/1/amount_fen", i64::MAX.into(), "10^15"),
+                ("/bills/1/due_on", "2006-10-30".into(), "20 years"),
+                ("/bills/1/paid_on", "2026-11-01".into(), "after as_of"),
+                ("/loans/1/month", "2026-11".into(), "after as_of"),
+                ("/loans/1/balance_fen", (-1).into(), "negative"),
+                ("/loans/1/line_fen", (-1).into(), "negative"),
+                ("/loans/1/days_past_due", 36_501.into(), "36500"),
+                ("/supplier_delays/0/days", 36_501.into(), "36500"),
+                ("/supplier_delays/0/month", "2026-11".into(), "after as_of"),
+                ("/wage_arrears/0/found_on", "2026-11-01".into(), "after as_of"),
+                ("/wage_arrears/0/amount_fen", (-1).into(), "negative"),
+                ("/wage_arrears/0/repaired_on", "2024-01-31".into(), "before found_on"),
+                ("/enforcements/0/opened_on", "2026-11-01".into(), "after as_of"),
+                ("/enforcements/0/closed_on", "2023-05-03".into(), "before opened_on"),
+                ("/enforcements/0/closed_on", "2026-11-01".into(), "after as_of"),
+                ("/enforcements/0/amount_fen", (-1).into(), "negative"),
+            ],
+        );
+    }
+
+    #[test]
+    fn leaving_out_a_date_is_not_the_same_as_saying_that_it_never_came() {
+        fn lacks<R: Record>(sample: &str, row: &str, field: &str) {
+            let mut reply: Value = serde_json::from_str(sample).unwrap();
+            reply.pointer_mut(row).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+            assert_eq!(breach_of::<R>(&reply), format!("the department's reply: {row} lacks the field {field}"));
+        }
+        lacks::<TaxRecord>(TAX, "/filings/0", "filed_on");
+        lacks::<PaymentHistoryRecord>(PAYMENT_HISTORY, "/bills/0", "paid_on");
+        lacks::<PaymentHistoryRecord>(PAYMENT_HISTORY, "/wage_arrears/0", "repaired_on");
+        lacks::<PaymentHistoryRecord>(PAYMENT_HISTORY, "/enforcements/0", "closed_on");
+    }
+
+    #[test]
+    fn a_reply_in_which_every_field_was_renamed_is_refused_instead_of_scored_as_nothing_known() {
+        let bare = serde_json::json!({"uscc": firm(), "as_of": "2026-10-31", "Filings": [], "name": "x"});
+        assert!(breach_of::<TaxRecord>(&bare).contains("shares nothing"));
+        assert!(breach_of::<PaymentHistoryRecord>(&bare).contains("shares nothing"));
+        assert!(breach_of::<SocialInsuranceRecord>(&bare).contains("lacks the field months"));
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_refused() {
+        for key in ["uscc", "as_of", "filings"] {
+            let value: Value = serde_json::from_str(TAX).unwrap();
+            let again = format!("{{\"{key}\": {}, {}", value[key], TAX.trim_start().strip_prefix('{').unwrap());
+            let breach = read::<TaxRecord>(again.as_bytes(), &firm(), TODAY).unwrap_err();
+            assert_eq!(breach.problem, format!("repeats the field {key}"));
+        }
+    }
+
+    #[test]
+    fn a_code_in_other_letters_is_the_same_firm_and_a_byte_order_mark_is_skipped() {
+        let text = format!("\u{feff}{}", TAX.replace("91330604MA2XY0014W", " 91330604ma2xy0014w"));
+        assert!(read::<TaxRecord>(text.as_bytes(), &firm(), TODAY).is_ok());
+    }
+
+    #[test]
+    fn new_fields_of_a_department_do_not_disturb() {
+        let text = TAX.replacen('{', "{\"new\": {\"deep\": [1, null]}, ", 1);
+        assert!(read::<TaxRecord>(text.as_bytes(), &firm(), TODAY).is_ok());
+    }
+
+    #[test]
+    fn the_problem_never_quotes_the_reply() {
+        for text in [
+            "invalid type: string \"张三, expected 李四\", expected u32 at line 1 column 9",
+            "unknown variant `张三`, expected `vat` or `income_tax` at line 1 column 9",
+            "\"张三, expected 李四\" is not a month; write it as YYYY-MM at line 1 column 9",
+        ] {
+            let problem = data_problem(text);
+            assert!(!problem.contains('三') && !problem.contains('四') && !problem.contains("line"), "{problem}");
+        }
+    }
+
+    fn mutated(sample: &'static str) -> impl Strategy<Value = Vec<u8>> {
+        let edit = (0..sample.len(), 0usize..3, any::<u8>());
+        prop::collection::vec(edit, 1..4).prop_map(move |edits| {
+            let mut bytes = sample.as_bytes().to_vec();
+            for (at, how, byte) in edits {
+                let at = at.min(bytes.len() - 1);
+                match how {
+                    0 => bytes[at] = byte,
+                    1 => bytes.insert(at, byte),
+                    _ => drop(bytes.remove(at)),
+                }
+            }
+            bytes
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn arbitrary_bytes_never_make_a_record(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(read::<TaxRecord>(&bytes, &firm(), TODAY).is_err());
+        }
+
+        #[test]
+        fn what_is_read_from_a_damaged_reply_is_possible_and_of_this_firm(
+            tax in mutated(TAX), social in mutated(SOCIAL_INSURANCE), payments in mutated(PAYMENT_HISTORY),
+        ) {
+            fn holds<R: Record + serde::Serialize>(bytes: &[u8]) {
+                let Ok(record) = read::<R>(bytes, &firm(), TODAY) else { return };
+                // What was read reads the same again: nothing in it depended on the damage.
+                let mut again = serde_json::to_value(&record).unwrap();
+                again["uscc"] = serde_json::to_value(firm()).unwrap();
+                let same = read::<R>(&serde_json::to_vec(&again).unwrap(), &firm(), TODAY).unwrap();
+                assert_eq!(serde_json::to_value(&same).unwrap(), serde_json::to_value(&record).unwrap());
+                assert!(record.as_of() <= TODAY.tomorrow().unwrap());
+            }
+            holds::<TaxRecord>(&tax);
+            holds::<SocialInsuranceRecord>(&social);
+            holds::<PaymentHistoryRecord>(&payments);
+        }
+
+        #[test]
+        fn a_reply_about_any_other_firm_is_refused(head in "[0-9A-HJ-NPQRTUWXY]{8}", body in "[0-9A-HJ-NPQRTUWXY]{8}") {
+            let other = Uscc::with_checks(&head, &body).unwrap();
+            prop_assume!(other != firm());
+            let breach = breach_of::<SocialInsuranceRecord>(&with(
+                SOCIAL_INSURANCE, "/uscc", &other.as_str().into(),
+            ));
+            prop_assert!(breach.contains("another firm"));
+        }
+
+        #[test]
+        fn no_damaged_archive_makes_the_reader_panic_or_exceed_its_limit(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let archive = [b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".as_slice(), &bytes].concat();
+            if let Ok(plain) = unzip(&archive, 1000) {
+                prop_assert!(plain.len() <= 1000);
+            }
+        }
+    }
+}
