@@ -3,6 +3,8 @@
 
 mod architecture;
 mod decisions;
+mod office_browser;
+mod office_pages;
 mod sandbox_departments;
 mod sandbox_district;
 mod sandbox_marginals;
