@@ -15,6 +15,7 @@ use super::waterfall::{self, Step};
 use super::{ROOT, characteristic};
 use crate::domain::case::{REASON_CHARS_MAX, REASON_CHARS_MIN};
 use crate::domain::decision::{DecisionRecord, Reason};
+use crate::domain::size::StaffBasis;
 use crate::domain::{Case, CaseState, UsccVerdict, Verdict};
 use crate::http::words::{self, ReferText, Words, figures};
 
@@ -170,13 +171,22 @@ fn request_facts(case: &Case, record: &DecisionRecord, reader: &CaseReader) -> V
         (words.t("case-amount"), figures::money(case.amount, words.0)),
         (words.t("case-term"), words.with("case-term-months", &[("months", request.term_months.into())])),
         (words.t("case-purpose"), purpose),
-        (words.t("case-size"), words.t(&format!("size-{}", record.decision.firm_size.as_str()))),
+        (words.t("case-size"), size(record, words)),
     ];
     // Bank, amount and month together may tell an observer which firm it is.
     if reader.sees_firm() {
         facts.insert(0, (words.t("case-bank"), case.bank_name.clone()));
     }
     facts
+}
+
+/// The size class, and whether the number of staff was declared or only insured.
+fn size(record: &DecisionRecord, words: Words) -> String {
+    let class = words.t(&format!("size-{}", record.decision.firm_size.as_str()));
+    match record.staff_basis {
+        Some(StaffBasis::Insured) => words.with("size-by-insured", &[("class", class.into())]),
+        Some(StaffBasis::Declared) | None => class,
+    }
 }
 
 fn versions(record: &DecisionRecord, words: Words) -> Vec<(String, String)> {

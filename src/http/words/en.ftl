@@ -100,6 +100,7 @@ size-large = large
 size-medium = medium
 size-small = small
 size-micro = micro
+size-by-insured = { $class } (staff counted by insurance)
 size-undetermined = size undetermined
 
 ## Case page

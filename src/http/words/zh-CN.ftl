@@ -88,6 +88,7 @@ size-large = 大型
 size-medium = 中型
 size-small = 小型
 size-micro = 微型
+size-by-insured = { $class }（人数按参保人数计）
 size-undetermined = 规模无法判定
 
 ## 案件页

@@ -44,10 +44,7 @@ impl Console {
         for role in Role::ALL {
             store.create_user(role.as_str(), role, &SecretString::from(PASSWORD), now).await.unwrap();
         }
-        let data = web::Data::new(Office {
-            store: store.clone(),
-            secure_cookies: false,
-        });
+        let data = web::Data::new(Office { store: store.clone(), secure_cookies: false });
         let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(office::configure))
             .workers(1)
             .disable_signals()
