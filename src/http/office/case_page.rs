@@ -150,7 +150,7 @@ pub fn render(
         versions: versions(record, words),
         refer: decision.refer_reasons.iter().map(|r| words::refer_reason(words.0, r)).collect(),
         knock_outs: decision.reasons.iter().filter_map(|r| words::knock_out(words.0, &r.code)).collect(),
-        reasons: reason_lines(&decision.reasons, words),
+        reasons: reason_lines(record, words),
         steps: waterfall::steps(record, words),
         sources: evidence::sources(&record.dossier, words),
         acts: acts(case, reader),
@@ -200,9 +200,9 @@ fn versions(record: &DecisionRecord, words: Words) -> Vec<(String, String)> {
 }
 
 /// Reasons that cost points; knock-outs are told apart from them.
-fn reason_lines(reasons: &[Reason], words: Words) -> Vec<ReasonLine> {
+fn reason_lines(record: &DecisionRecord, words: Words) -> Vec<ReasonLine> {
     let line = |reason: &Reason| ReasonLine {
-        text: characteristic::reason(reason, words),
+        text: characteristic::reason(reason, &record.dossier, words),
         source: reason.source.map(|source| words::source_name(words.0, source)),
         points: (reason.points_lost > 0.0).then(|| {
             let points = figures::number(reason.points_lost, 1);
@@ -210,7 +210,7 @@ fn reason_lines(reasons: &[Reason], words: Words) -> Vec<ReasonLine> {
         }),
         missing: reason.value.is_none(),
     };
-    reasons.iter().filter(|r| words::knock_out(words.0, &r.code).is_none()).map(line).collect()
+    record.decision.reasons.iter().filter(|r| words::knock_out(words.0, &r.code).is_none()).map(line).collect()
 }
 
 /// The acts on a case. Who may not know the firm does not read its name or code in them either.
