@@ -22,7 +22,7 @@ mod truth;
 
 pub use departments::{Departments, DepartmentsHandle};
 pub use district::{District, SyntheticFirm};
-pub use marginals::Marginals;
+pub use marginals::{MEASURES, Marginals, Measure};
 pub use replay::{RealFirm, RealFirms, ReplayError};
 
 /// The seed of the district that documents, the demo and the shipped model speak of.

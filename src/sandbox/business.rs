@@ -1,7 +1,7 @@
 //! What a firm sold and bought, as its invoices say, month by month and without gaps in the reporting.
 
-use crate::domain::Month;
 use crate::domain::Fen;
+use crate::domain::Month;
 use crate::domain::evidence::InvoiceSide;
 
 use super::course::Stage;
@@ -62,7 +62,7 @@ impl<'a> Sales<'a> {
     fn new(seed: u64, index: u32, traits: &'a Traits) -> Sales<'a> {
         let mut dice = Dice::new(seed, index, Aspect::Sales);
         let top = dice.normal();
-        Sales { dice, traits, activity: 2.6 + 2.45 * traits.regularity, active_before: true, carried: 0.0, top }
+        Sales { dice, traits, activity: 2.5 + 2.5 * traits.regularity, active_before: true, carried: 0.0, top }
     }
 
     /// A month's sales, and how far it lies above the firm's normal month (ln).
@@ -81,7 +81,8 @@ impl<'a> Sales<'a> {
         }
         let mean = (ln - t.invoice_ln + 0.35 * dice.normal()).exp();
         let count = 1 + dice.poisson((mean - 1.0).max(0.0));
-        let width = -0.78 + 0.76 * f64::from(count).ln() + 0.68 * t.breadth + 0.14 * t.breadth.powi(2) + 0.25 * dice.normal();
+        let width =
+            -0.84 + 0.76 * f64::from(count).ln() + 0.70 * t.breadth + 0.20 * t.breadth.powi(2) + 0.25 * dice.normal();
         let rate = vat_rate(stage.month, t.industry.vat, t.general_taxpayer);
         let drawn = Drawn { count, amount: ln.exp(), width, top_exponent: 0.40, top_shift: 0.5 * self.top, vat: rate };
         let mut side = drawn.side(dice);
@@ -127,9 +128,9 @@ impl<'a> Purchases<'a> {
         let ln = t.sales_ln + t.purchases_ln + 0.8 * stage.level + 0.7 * stage.season + swing;
         let mean = (t.purchase_count_ln + 0.5 * stage.level + 0.5 * stage.season + 0.5 * swing).exp();
         let count = 1 + dice.poisson((mean - 1.0).max(0.0));
-        let width = -0.26 + 0.87 * f64::from(count).ln() + 0.33 * dice.normal();
+        let width = -0.28 + 0.90 * f64::from(count).ln() + 0.33 * dice.normal();
         let vat = vat_rate(stage.month, VatBand::Goods, true) * self.vat_share;
-        let drawn = Drawn { count, amount: ln.exp(), width, top_exponent: 0.28, top_shift: 0.15 + 0.8 * self.top, vat };
+        let drawn = Drawn { count, amount: ln.exp(), width, top_exponent: 0.28, top_shift: 0.10 + 1.0 * self.top, vat };
         let mut side = drawn.side(dice);
         side.void_count = dice.poisson(f64::from(count) * self.void_rate);
         if dice.chance(0.09) {

@@ -59,7 +59,7 @@ impl Life {
 
     /// The yearly revenue that the firm is built for.
     pub(super) fn normal_revenue(&self) -> f64 {
-        let activity = super::dice::logistic(2.6 + 2.45 * self.traits.regularity);
+        let activity = super::dice::logistic(2.5 + 2.5 * self.traits.regularity);
         12.0 * self.traits.sales_ln.exp() * (0.5 * self.traits.volatility.powi(2)).exp() * activity
     }
 

@@ -36,7 +36,7 @@ fn first(life: &Life) -> Month {
 fn bills(life: &Life, dice: &mut Dice) -> Vec<UtilityBill> {
     let t = &life.traits;
     let normal = (life.normal_revenue() / 12.0 / 1e4 * t.industry.kwh_per_wan * (0.5 * dice.normal()).exp()).max(40.0);
-    let (late_month, habit) = (i32::from(dice.chance(0.15)), 0.4 * dice.normal());
+    let (late_month, habit) = (i32::from(dice.chance(0.15)), 0.3 * dice.normal());
     let end = Month::last_complete_on(life.as_of);
     let mut bills = Vec::new();
     for (stage, ..) in life.months().filter(|(s, ..)| s.month >= first(life)) {
@@ -84,13 +84,18 @@ fn loans(life: &Life, dice: &mut Dice) -> Vec<LoanMonth> {
         }
         // Lines are raised when they are renewed.
         let line = line * 1.1f64.powi(-(back / term));
-        months.push(LoanMonth { month: stage.month, balance: yuan(line * used), line: yuan(line), days_past_due: past_due });
+        months.push(LoanMonth {
+            month: stage.month,
+            balance: yuan(line * used),
+            line: yuan(line),
+            days_past_due: past_due,
+        });
     }
     months
 }
 
 fn supplier_delays(life: &Life, dice: &mut Dice) -> Vec<SupplierDelay> {
-    let habit = 3.0 * dice.normal();
+    let habit = 2.0 * dice.normal();
     let mut delays = Vec::new();
     for (stage, trade, _) in life.months().filter(|(s, ..)| s.month >= first(life)) {
         let noise = 4.0 * dice.normal();
@@ -118,8 +123,10 @@ fn wage_arrears(life: &Life, dice: &mut Dice) -> Vec<WageArrears> {
 fn enforcements(life: &Life, dice: &mut Dice) -> Vec<Enforcement> {
     let t = &life.traits;
     let liquidity = life.liquidity();
-    let (open, closed) =
-        (dice.chance(logistic(-5.6 - 0.9 * liquidity - 0.3 * t.discipline)), dice.chance(logistic(-4.0 - 0.6 * t.discipline)));
+    let (open, closed) = (
+        dice.chance(logistic(-5.6 - 0.9 * liquidity - 0.3 * t.discipline)),
+        dice.chance(logistic(-4.0 - 0.6 * t.discipline)),
+    );
     let mut all = Vec::new();
     let mut one = |dice: &mut Dice, from: i32, to: i32, ends: bool| {
         let opened_on = after(life.as_of, -dice.whole(from, to)).max(life.registered_on());

@@ -2,7 +2,9 @@
 
 use jiff::civil::Date;
 
-use crate::domain::evidence::{Filing, InvoiceMonth, TaxArrears, TaxKind, TaxRating, TaxRatingGrade, TaxRecord, TaxpayerStatus};
+use crate::domain::evidence::{
+    Filing, InvoiceMonth, TaxArrears, TaxKind, TaxRating, TaxRatingGrade, TaxRecord, TaxpayerStatus,
+};
 use crate::domain::{Fen, Month};
 
 use super::business::vat_rate;
@@ -95,7 +97,8 @@ fn rating(life: &Life, dice: &mut Dice) -> Option<TaxRating> {
 /// Monthly returns of value-added tax and quarterly ones of income tax that were due by the date, and what is owed on them.
 fn filings(life: &Life, dice: &mut Dice) -> (Vec<Filing>, TaxArrears) {
     let t = &life.traits;
-    let owing_since = dice.chance(logistic(-2.9 - 1.4 * life.liquidity() - 0.4 * t.discipline)).then(|| dice.whole(1, 9));
+    let owing_since =
+        dice.chance(logistic(-2.9 - 1.4 * life.liquidity() - 0.4 * t.discipline)).then(|| dice.whole(1, 9));
     let paid_share = dice.between(0.0, 0.7);
     let skip = life.stages.len().saturating_sub(FILING_MONTHS);
     let first = life.stages[skip].month;
@@ -138,7 +141,7 @@ fn filing(
 ) -> Option<Filing> {
     let due_on = due_on(month);
     let t = &life.traits;
-    let careless = dice.chance(logistic(-3.6 - 1.1 * t.discipline - 0.3 * t.liquidity + if open { 0.0 } else { 2.5 }));
+    let careless = dice.chance(logistic(-3.6 - 1.4 * t.discipline - 0.3 * t.liquidity + if open { 0.0 } else { 2.5 }));
     let days = if careless { dice.whole(1, 45) } else { -dice.whole(0, 12) };
     let never = dice.chance(match (open, careless) {
         (true, false) => 0.0,
@@ -155,7 +158,15 @@ fn filing(
         Some(_) => due,
         None => Fen::ZERO,
     };
-    Some(Filing { month, tax, declared_revenue: if filed_on.is_some() { yuan(revenue) } else { Fen::ZERO }, due, paid, due_on, filed_on })
+    Some(Filing {
+        month,
+        tax,
+        declared_revenue: if filed_on.is_some() { yuan(revenue) } else { Fen::ZERO },
+        due,
+        paid,
+        due_on,
+        filed_on,
+    })
 }
 
 /// The 15th of the next month; holidays are left out of account.
