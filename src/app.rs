@@ -1,7 +1,7 @@
 //! The only wiring: settings in, running listeners out. Tests build the same App on port 0.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 
 use crate::decide::{Decider, Engine, EngineError};
+use crate::domain::Language;
+use crate::features;
 use crate::http::api::decisions::KeysInUse;
 use crate::http::auth::Quotas;
 use crate::http::body::BodyLimits;
@@ -145,7 +147,8 @@ fn serve(
     let at = settings.server.clone();
     let limits = BodyLimits { bytes_max: at.body_bytes_max, timeout: Duration::from_millis(at.body_timeout_ms) };
     let store = web::Data::new(store.clone());
-    let office = web::Data::new(Office { store: Store::clone(&store), secure_cookies: at.secure_cookies });
+    let office =
+        web::Data::new(Office { store: Store::clone(&store), secure_cookies: at.secure_cookies, label: feature_label });
     let (decider, metrics) = (decider.clone(), web::Data::new(metrics.clone()));
     let quotas = web::Data::new(Quotas::new(at.quota_per_second, at.quota_burst));
     let (keys, limits) = (web::Data::new(KeysInUse::default()), web::Data::new(limits));
@@ -167,7 +170,14 @@ fn serve(
         0 => server,
         workers => server.workers(workers),
     };
-    bind(server.shutdown_timeout(at.drain_seconds), at.listen, "server.listen")
+    let (listener, address) = listen(at.listen, "server.listen")?;
+    let server = server.shutdown_timeout(at.drain_seconds).disable_signals().listen(listener)?;
+    Ok((server.run(), address))
+}
+
+/// A feature's name for people; its own name where the catalogue no longer has it.
+fn feature_label(name: &str, language: Language) -> String {
+    features::by_name(name).map_or(name, |feature| feature.label(language)).to_owned()
 }
 
 fn manage(
@@ -187,27 +197,16 @@ fn manage(
             .app_data(readiness.clone())
             .configure(management::configure)
     });
-    bind(server.workers(1).shutdown_timeout(1), settings.management.listen, "management.listen")
+    let (listener, address) = listen(settings.management.listen, "management.listen")?;
+    let server = server.workers(1).shutdown_timeout(1).disable_signals().listen(listener)?;
+    Ok((server.run(), address))
 }
 
-fn bind<F, I, S, B>(
-    server: HttpServer<F, I, S, B>,
-    address: SocketAddr,
-    setting: &'static str,
-) -> Result<(Server, SocketAddr), AppError>
-where
-    F: Fn() -> I + Send + Clone + 'static,
-    I: actix_web::dev::IntoServiceFactory<S, actix_http::Request>,
-    S: actix_web::dev::ServiceFactory<actix_http::Request, Config = actix_web::dev::AppConfig> + 'static,
-    S::Error: Into<actix_web::Error> + 'static,
-    S::InitError: std::fmt::Debug,
-    S::Response: Into<actix_http::Response<B>> + 'static,
-    B: actix_web::body::MessageBody + 'static,
-{
+fn listen(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, SocketAddr), AppError> {
     let refused = |source| AppError::Listen { address, setting, source };
-    let server = server.disable_signals().bind(address).map_err(refused)?;
-    let bound = server.addrs().first().copied().unwrap_or(address);
-    Ok((server.run(), bound))
+    let listener = TcpListener::bind(address).map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
 }
 
 /// Waits for the signal to stop, then stops in order.

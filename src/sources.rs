@@ -24,6 +24,8 @@ mod client;
 mod failure;
 mod payment_history;
 mod reply;
+#[cfg(test)]
+mod samples;
 mod social_insurance;
 mod tax;
 

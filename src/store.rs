@@ -73,8 +73,8 @@ pub enum StoreError {
         /// Why, without the value.
         why: String,
     },
-    /// The write contradicts what is stored, for instance an id that is taken or a bank that is not known.
-    #[error("the write contradicts what is stored: {0}")]
+    /// The write cannot be stored, now or later: an id is taken, a bank is not known, a text is too long for its index.
+    #[error("the write cannot be stored: {0}")]
     Conflict(String),
     /// There is no such case.
     #[error("there is no such case")]

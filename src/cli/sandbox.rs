@@ -57,7 +57,10 @@ pub async fn run(args: SandboxArgs) -> Result<(), SandboxError> {
     let district = District::new(args.seed, args.firms, args.as_of.unwrap_or_else(last_month_end));
     let replay = args.replay.as_deref().map(RealFirms::open).transpose()?;
     if args.marginals {
-        print!("{}", Marginals::table(&Marginals::of_district(&district), replay.as_ref().map(Marginals::of_replay).as_ref()));
+        print!(
+            "{}",
+            Marginals::table(&Marginals::of_district(&district), replay.as_ref().map(Marginals::of_replay).as_ref())
+        );
         return Ok(());
     }
     let (what, served) = match replay {

@@ -13,9 +13,7 @@ use crate::domain::{Language, Uscc};
 pub fn configure(routes: &mut web::ServiceConfig) {
     let other = || web::to(async || Err::<HttpResponse, _>(Problem::new(ProblemKind::MethodNotAllowed)));
     routes
-        .service(
-            web::resource("/v1/consents").route(web::post().to(consents::register)).default_service(other()),
-        )
+        .service(web::resource("/v1/consents").route(web::post().to(consents::register)).default_service(other()))
         .service(
             web::resource("/v1/consents/{id}")
                 .route(web::get().to(consents::show))
@@ -46,7 +44,8 @@ fn parse_code(text: &str, pointer: &str) -> Result<Uscc, Problem> {
 
 /// Whether a purpose is a short word like `working_capital`.
 fn is_purpose(purpose: &str) -> bool {
-    (1..=64).contains(&purpose.len()) && purpose.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    (1..=64).contains(&purpose.len())
+        && purpose.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// What is wrong with a purpose that is not one.

@@ -55,8 +55,9 @@ async fn read(request: &HttpRequest, mut payload: web::Payload) -> Result<Bytes,
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Problem::new(ProblemKind::BodyMalformed))?;
             if body.len() + chunk.len() > limits.bytes_max {
-                return Err(Problem::new(ProblemKind::BodyTooLarge)
-                    .detail(format!("at most {} bytes", limits.bytes_max)));
+                return Err(
+                    Problem::new(ProblemKind::BodyTooLarge).detail(format!("at most {} bytes", limits.bytes_max))
+                );
             }
             body.extend_from_slice(&chunk);
         }
@@ -76,7 +77,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let pointer = pointer_of(error.path());
         let inner = error.into_inner();
         match inner.classify() {
-            serde_json::error::Category::Data => Problem::new(ProblemKind::Invalid).field(pointer, without_place(&inner)),
+            serde_json::error::Category::Data => {
+                Problem::new(ProblemKind::Invalid).field(pointer, without_place(&inner))
+            }
             _ => Problem::new(ProblemKind::BodyMalformed).detail(inner.to_string()),
         }
     })?;

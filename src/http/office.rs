@@ -5,6 +5,7 @@
 
 mod assets;
 mod case_page;
+mod characteristic;
 mod chart;
 mod evidence;
 mod failure;
@@ -19,7 +20,6 @@ mod waterfall;
 use actix_web::middleware::from_fn;
 use actix_web::web;
 
-use crate::domain::Language;
 use crate::store::Store;
 
 /// Where the console lives; its cookies are sent nowhere else.
@@ -34,8 +34,6 @@ pub struct Office {
     pub store: Store,
     /// Whether cookies travel over https only.
     pub secure_cookies: bool,
-    /// The name of a characteristic of the model, for people.
-    pub label: fn(&str, Language) -> String,
 }
 
 /// Registers the console's routes. The application data must hold a `web::Data<Office>`.

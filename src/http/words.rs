@@ -20,26 +20,27 @@ const ZH_CN: &str = include_str!("words/zh-CN.ftl");
 const EN: &str = include_str!("words/en.ftl");
 
 /// Variables of the texts of refer reasons; one that a reason does not carry is written as a dash.
-const REFER_VARIABLES: [&str; 12] = [
+const REFER_VARIABLES: [&str; 13] = [
     "source",
     "as_of",
     "score",
     "low",
     "high",
-    "cutoff",
+    "status",
     "tax_heads",
     "insured_heads",
     "limit",
     "maximum",
+    "minimum",
     "amount",
     "grade",
 ];
 
 /// Figures of refer reasons that are amounts of money.
-const MONEY_FIGURES: [&str; 3] = ["limit", "maximum", "amount"];
+const MONEY_FIGURES: [&str; 4] = ["limit", "maximum", "minimum", "amount"];
 
 /// The codes of refer reasons that have texts of their own.
-pub const REFER_CODES: [&str; 10] = [
+pub const REFER_CODES: [&str; 12] = [
     "EVIDENCE_MISSING",
     "EVIDENCE_STALE",
     "EVIDENCE_INVALID",
@@ -50,6 +51,8 @@ pub const REFER_CODES: [&str; 10] = [
     "GRADE_NEEDS_REVIEW",
     "KNOCK_OUT_UNCHECKED",
     "AMOUNT_OVER_LIMIT",
+    "LIMIT_UNDER_MINIMUM",
+    "REVENUE_UNKNOWN",
 ];
 
 /// The codes of knock-outs that have texts of their own.
@@ -143,13 +146,14 @@ pub struct ReferText {
     pub action: String,
 }
 
-/// The texts of a refer reason. Figures named `limit`, `maximum` and `amount` are money: whole numbers are fen, numbers
+/// The texts of a refer reason. Figures named `limit`, `maximum`, `minimum` and `amount` are money: whole numbers are fen, numbers
 /// with a decimal point are yuan. A code without texts of its own gets a general text that names it.
 pub fn refer_reason(language: Language, reason: &ReferReason) -> ReferText {
     let mut args: Vec<(&str, Value<'_>)> = Vec::with_capacity(REFER_VARIABLES.len() + 1);
     for name in REFER_VARIABLES {
         let written = match (name, reason.source, reason.figures.get(name)) {
             ("source", Some(source), _) => source_name(language, source),
+            ("status", _, Some(status)) => text(language, &format!("evidence-status-{status}"), &[]),
             (_, _, Some(figure)) if MONEY_FIGURES.contains(&name) => figures::money_text(figure, language),
             (_, _, Some(figure)) => figure.clone(),
             (_, _, None) => "—".to_owned(),
@@ -216,9 +220,10 @@ mod tests {
                 key = format!("{message}.{}", name(attribute).unwrap());
                 assert!(keys.insert(key.clone(), BTreeSet::new()).is_none(), "{key} stands twice");
             }
-            let variables = line.split('$').skip(1).map(|rest| {
-                rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
-            });
+            let variables = line
+                .split('$')
+                .skip(1)
+                .map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>());
             keys.get_mut(&key).unwrap().extend(variables);
         }
         keys
@@ -282,6 +287,16 @@ mod tests {
             }
         }
         assert_eq!(knock_out(Language::En, "SOMETHING_NEW"), None);
+    }
+
+    #[test]
+    fn every_code_that_the_policy_raises_has_texts() {
+        let rules = include_str!("../policy/rules.rs");
+        let raised: BTreeSet<&str> = literals(rules, "reason(\"").into_iter().collect();
+        assert!(raised.len() > 5, "only {raised:?} found: does the search still see the calls?");
+        for code in raised {
+            assert!(REFER_CODES.contains(&code), "{code} has no texts");
+        }
     }
 
     #[test]

@@ -18,10 +18,18 @@ pub enum Direction {
 pub struct MergeRule {
     /// Fewest rows.
     pub rows_min: u64,
-    /// Fewest bad rows.
+    /// Fewest bad rows, seen or expected at the average rate: a large bin without a bad row is no accident.
     pub bads_min: u64,
     /// Information value that each bin is charged.
     pub charge: f64,
+}
+
+impl MergeRule {
+    fn allows(&self, bin: Counts, population: &Population) -> bool {
+        let all = population.counts();
+        let bads_expected = bin.rows() as f64 * all.bads as f64 / all.rows() as f64;
+        bin.rows() >= self.rows_min.max(1) && bads_expected.max(bin.bads as f64) >= self.bads_min as f64
+    }
 }
 
 /// A way to merge: the (exclusive) end of each merged bin among the fine ones, and what it is worth.
@@ -51,7 +59,7 @@ pub fn best_merge(fine: &[Counts], population: &Population, direction: Direction
     for end in 1..=n {
         for start in 0..end {
             let bin = within(start, end);
-            if bin.rows() < rule.rows_min.max(1) || bin.bads < rule.bads_min {
+            if !rule.allows(bin, population) {
                 continue;
             }
             let (woe, own) = (population.woe(bin), population.iv(bin) - rule.charge);
@@ -183,7 +191,7 @@ mod tests {
                 (Direction::Falling, Some(before)) => before < woe,
                 _ => true,
             };
-            if !in_order || bin.rows() < rule.rows_min.max(1) || bin.bads < rule.bads_min {
+            if !in_order || !rule.allows(bin, population) {
                 return None;
             }
             sum += population.iv(bin) - rule.charge;

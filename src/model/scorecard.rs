@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::artifact::{LeftOut, Shape, Sign};
 use super::bins::{Direction, FineBin, Merge, MergeRule, best_merge, fine_bins, round_edge};
 use super::dataset::{Column, Dataset, MISSING_CODE, Values};
-use super::fit::{FitError, Logistic, fit_logistic};
+use super::fit::{FitError, Logistic, fit_non_negative};
 use super::spec::{SignRule, TrainingSpec};
 use super::woe::{Counts, Population};
 
@@ -43,8 +43,8 @@ pub struct Scorecard {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Bins the `candidates`, keeps those with enough information, and fits the rest, dropping what gets a coefficient of the wrong
-/// sign, until none does. `None` when no column is left.
+/// Bins the `candidates`, keeps those with enough information, and fits them, leaving out what would get a coefficient of the
+/// wrong sign. `None` when no column is left.
 ///
 /// # Errors
 /// [`FitError`] when the regression fails.
@@ -69,30 +69,30 @@ pub fn fit_scorecard(
         }
     }
     let bad: Vec<bool> = rows.iter().map(|row| data.bad[*row]).collect();
-    let mut weights: Vec<Vec<f64>> = tables
-        .iter()
-        .map(|table| rows.iter().map(|row| table.woe_of(&data.columns[table.column].values, *row)).collect())
-        .collect();
-    while !tables.is_empty() {
-        let logistic = fit_logistic(&weights, &bad, spec.l2)?;
-        let Some(worst) = wrong_sign(&logistic.coefficients) else {
-            return Ok(Some(Scorecard { tables, logistic, left_out }));
-        };
-        let dropped = tables.remove(worst);
-        weights.remove(worst);
-        let reason = format!(
-            "its coefficient has the wrong sign ({:.4}): other columns already say what it says",
-            -logistic.coefficients[worst]
-        );
-        left_out.push(LeftOut { column: data.columns[dropped.column].name.clone(), reason });
+    let weigh =
+        |table: &Binned| rows.iter().map(|row| table.woe_of(&data.columns[table.column].values, *row)).collect();
+    let weights: Vec<Vec<f64>> = tables.iter().map(weigh).collect();
+    if weights.is_empty() {
+        return Ok(None);
     }
-    Ok(None)
-}
-
-/// The most negative coefficient that is not positive, if there is one: weights point to good, so all must be above zero.
-fn wrong_sign(coefficients: &[f64]) -> Option<usize> {
-    let wrong = coefficients.iter().enumerate().filter(|(_, c)| **c <= 0.0);
-    wrong.min_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i)
+    // Weights point to good, so a coefficient below zero would turn a table's direction of risk around.
+    let fitted = fit_non_negative(&weights, &bad, spec.l2)?;
+    let (mut kept, mut coefficients) = (Vec::new(), Vec::new());
+    for (table, coefficient) in tables.into_iter().zip(fitted.coefficients) {
+        if coefficient > 0.0 {
+            kept.push(table);
+            coefficients.push(coefficient);
+        } else {
+            let column = data.columns[table.column].name.clone();
+            let reason = format!(
+                "its coefficient has the wrong sign beside the others (its information value is {:.4})",
+                table.iv
+            );
+            left_out.push(LeftOut { column, reason });
+        }
+    }
+    let logistic = Logistic { intercept: fitted.intercept, coefficients };
+    Ok((!kept.is_empty()).then_some(Scorecard { tables: kept, logistic, left_out }))
 }
 
 impl Scorecard {

@@ -23,7 +23,7 @@ pub struct TrainingSpec {
     pub default_sign: SignRule,
     /// A bin holds at least this share of the rows where its feature is known.
     pub min_bin_share: f64,
-    /// A bin holds at least this many bad outcomes.
+    /// A bin holds at least this many bad outcomes, seen or expected at the average rate.
     pub min_bin_bads: u64,
     /// Bins before merging, at most.
     pub prebins: usize,

@@ -21,6 +21,8 @@ use super::{Model, check};
 pub const OUTCOMES_MIN: usize = 10;
 /// With fewer bad rows than this, a warning.
 const BADS_FEW: u64 = 100;
+/// Standard errors above 0.5 that chance exceeds once in twenty times.
+const CHANCE_ERRORS: f64 = 1.645;
 /// A calibration slope outside of this is worth a warning.
 const SLOPE_USUAL: std::ops::RangeInclusive<f64> = 0.7..=1.3;
 
@@ -56,11 +58,14 @@ pub enum TrainError {
     NoFeature(String),
     /// The out-of-fold predictions are no better than chance.
     #[error(
-        "out of fold the model orders rows no better than chance (AUC {auc:.3}): there is nothing here to train on"
+        "on rows that it had not seen the model orders no better than chance may (AUC {auc:.3}, at least {least:.3} is needed \
+         with so many rows): there is nothing here to train on"
     )]
     NoSignal {
         /// Out-of-fold area under the curve.
         auc: f64,
+        /// What chance exceeds once in twenty times.
+        least: f64,
     },
     /// The regression failed.
     #[error(transparent)]
@@ -100,8 +105,9 @@ pub fn train(
     let calibration = calibrate(&log_odds, &data.bad)?;
     let pd: Vec<f64> = log_odds.iter().map(|x| 1.0 / (1.0 + calibration.apply(*x).exp())).collect();
     let values = measure(&pd, &data.bad).ok_or(FitError::OneOutcome)?;
-    if calibration.slope <= 0.0 || values.auc <= 0.5 {
-        return Err(TrainError::NoSignal { auc: values.auc });
+    let least = 0.5 + CHANCE_ERRORS * auc_error_of_chance(bads as f64, goods as f64);
+    if calibration.slope <= 0.0 || values.auc < least {
+        return Err(TrainError::NoSignal { auc: values.auc, least });
     }
     let factor = spec.scaling.factor();
     let mut artifact = Artifact {
@@ -130,6 +136,11 @@ pub fn train(
     };
     add_golden_rows(&mut artifact, data, &card)?;
     Ok(artifact)
+}
+
+/// Standard error of the area under the curve where nothing is predicted (Mann and Whitney 1947).
+fn auc_error_of_chance(bads: f64, goods: f64) -> f64 {
+    ((bads + goods + 1.0) / (12.0 * bads * goods)).sqrt()
 }
 
 fn add_golden_rows(artifact: &mut Artifact, data: &Dataset, card: &Scorecard) -> Result<(), ModelError> {

@@ -1,7 +1,7 @@
 //! What a firm sold and bought, as its invoices say, month by month and without gaps in the reporting.
 
-use crate::domain::Month;
 use crate::domain::Fen;
+use crate::domain::Month;
 use crate::domain::evidence::InvoiceSide;
 
 use super::course::Stage;
@@ -81,7 +81,8 @@ impl<'a> Sales<'a> {
         }
         let mean = (ln - t.invoice_ln + 0.35 * dice.normal()).exp();
         let count = 1 + dice.poisson((mean - 1.0).max(0.0));
-        let width = -0.84 + 0.76 * f64::from(count).ln() + 0.70 * t.breadth + 0.20 * t.breadth.powi(2) + 0.25 * dice.normal();
+        let width =
+            -0.84 + 0.76 * f64::from(count).ln() + 0.70 * t.breadth + 0.20 * t.breadth.powi(2) + 0.25 * dice.normal();
         let rate = vat_rate(stage.month, t.industry.vat, t.general_taxpayer);
         let drawn = Drawn { count, amount: ln.exp(), width, top_exponent: 0.40, top_shift: 0.5 * self.top, vat: rate };
         let mut side = drawn.side(dice);

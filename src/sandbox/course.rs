@@ -75,7 +75,14 @@ pub(super) fn stages(seed: u64, index: u32, traits: &Traits, end: Month) -> Vec<
         }
         // A firm's first months are its smallest.
         let ramp = (-f64::from(traits.age_months - back).max(0.0) / 6.0).exp();
-        stages.push(Stage { month, level: level - 0.8 * ramp, season, activity, liquidity: traits.liquidity - stress, open });
+        stages.push(Stage {
+            month,
+            level: level - 0.8 * ramp,
+            season,
+            activity,
+            liquidity: traits.liquidity - stress,
+            open,
+        });
     }
     stages
 }

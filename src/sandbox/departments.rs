@@ -156,11 +156,9 @@ async fn firms(served: Data<Served>, ask: Query<ListAsk>) -> HttpResponse {
             .map(|index| district.label(index))
             .map(|(uscc, name)| Listed { uscc, name })
             .collect(),
-        Served::Replay(firms) => firms
-            .iter()
-            .take(limit)
-            .map(|firm| Listed { uscc: firm.uscc.clone(), name: firm.name.clone() })
-            .collect(),
+        Served::Replay(firms) => {
+            firms.iter().take(limit).map(|firm| Listed { uscc: firm.uscc.clone(), name: firm.name.clone() }).collect()
+        }
     };
     HttpResponse::Ok().json(listed)
 }

@@ -86,7 +86,8 @@ impl Marginals {
 
     /// A Markdown table: quantiles of every measure, those of the real firms above those of the district.
     pub fn table(district: &Marginals, real: Option<&Marginals>) -> String {
-        let mut table = String::from("| measure | firms | 10 % | 25 % | 50 % | 75 % | 90 % |\n|---|---|---|---|---|---|---|\n");
+        let mut table =
+            String::from("| measure | firms | 10 % | 25 % | 50 % | 75 % | 90 % |\n|---|---|---|---|---|---|---|\n");
         for measure in MEASURES {
             let sets = real.map(|real| ("real", real)).into_iter().chain([("district", district)]);
             for (row, (firms, marginals)) in sets.enumerate() {
@@ -147,7 +148,8 @@ impl Course {
 
     /// The values of the measures after the first; not a number where a firm has none.
     fn measures(&self) -> [f64; MEASURES.len() - 1] {
-        let amount = |months: &[InvoiceMonth], side: Side| -> f64 { months.iter().map(|m| side(m).amount.yuan()).sum() };
+        let amount =
+            |months: &[InvoiceMonth], side: Side| -> f64 { months.iter().map(|m| side(m).amount.yuan()).sum() };
         let total = |figure: fn(&InvoiceSide) -> u32| -> f64 {
             self.window(24, 0).iter().map(|m| f64::from(figure(&m.sales))).sum()
         };

@@ -84,7 +84,12 @@ fn loans(life: &Life, dice: &mut Dice) -> Vec<LoanMonth> {
         }
         // Lines are raised when they are renewed.
         let line = line * 1.1f64.powi(-(back / term));
-        months.push(LoanMonth { month: stage.month, balance: yuan(line * used), line: yuan(line), days_past_due: past_due });
+        months.push(LoanMonth {
+            month: stage.month,
+            balance: yuan(line * used),
+            line: yuan(line),
+            days_past_due: past_due,
+        });
     }
     months
 }
@@ -118,8 +123,10 @@ fn wage_arrears(life: &Life, dice: &mut Dice) -> Vec<WageArrears> {
 fn enforcements(life: &Life, dice: &mut Dice) -> Vec<Enforcement> {
     let t = &life.traits;
     let liquidity = life.liquidity();
-    let (open, closed) =
-        (dice.chance(logistic(-5.6 - 0.9 * liquidity - 0.3 * t.discipline)), dice.chance(logistic(-4.0 - 0.6 * t.discipline)));
+    let (open, closed) = (
+        dice.chance(logistic(-5.6 - 0.9 * liquidity - 0.3 * t.discipline)),
+        dice.chance(logistic(-4.0 - 0.6 * t.discipline)),
+    );
     let mut all = Vec::new();
     let mut one = |dice: &mut Dice, from: i32, to: i32, ends: bool| {
         let opened_on = after(life.as_of, -dice.whole(from, to)).max(life.registered_on());

@@ -128,8 +128,11 @@ impl RealFirms {
                 return Err(table.wrong(uscc, format!("this firm is not in {FIRMS}")));
             };
             let tax = &mut self.firms[at].tax;
-            let row =
-                InvoiceMonth { month: table.parse(month)?, sales: table.side(sales)?, purchases: table.side(purchases)? };
+            let row = InvoiceMonth {
+                month: table.parse(month)?,
+                sales: table.side(sales)?,
+                purchases: table.side(purchases)?,
+            };
             if row.month > Month::of(tax.as_of) {
                 return Err(table.wrong(month, format!("{} is after {}, the date of this firm", row.month, tax.as_of)));
             }

@@ -25,8 +25,7 @@ pub(super) fn record(life: &Life) -> Option<SocialInsuranceRecord> {
     }
     let months = contributions(life, dice);
     let owed: Vec<&ContributionMonth> = months.iter().filter(|m| m.paid < m.due).collect();
-    let arrears =
-        ContributionArrears { months: owed.len() as u32, amount: owed.iter().map(|m| m.due - m.paid).sum() };
+    let arrears = ContributionArrears { months: owed.len() as u32, amount: owed.iter().map(|m| m.due - m.paid).sum() };
     Some(SocialInsuranceRecord {
         as_of: life.as_of,
         arrears: dice.shared(0.05, arrears),
@@ -56,7 +55,13 @@ fn contributions(life: &Life, dice: &mut Dice) -> Vec<ContributionMonth> {
         let base = yuan(base * f64::from(heads));
         let due = base.share(RATE);
         let owes = behind.is_some_and(|b| back < b) || misses && back < 12;
-        months.push(ContributionMonth { month: stage.month, heads, base, due, paid: if owes { due.share(part) } else { due } });
+        months.push(ContributionMonth {
+            month: stage.month,
+            heads,
+            base,
+            due,
+            paid: if owes { due.share(part) } else { due },
+        });
     }
     months
 }

@@ -2,7 +2,9 @@
 
 use jiff::civil::Date;
 
-use crate::domain::evidence::{Filing, InvoiceMonth, TaxArrears, TaxKind, TaxRating, TaxRatingGrade, TaxRecord, TaxpayerStatus};
+use crate::domain::evidence::{
+    Filing, InvoiceMonth, TaxArrears, TaxKind, TaxRating, TaxRatingGrade, TaxRecord, TaxpayerStatus,
+};
 use crate::domain::{Fen, Month};
 
 use super::business::vat_rate;
@@ -97,7 +99,8 @@ fn rating(life: &Life, dice: &mut Dice) -> Option<TaxRating> {
 /// Monthly returns of value-added tax and quarterly ones of income tax that were due by the date, and what is owed on them.
 fn filings(life: &Life, dice: &mut Dice) -> (Vec<Filing>, TaxArrears) {
     let t = &life.traits;
-    let owing_since = dice.chance(logistic(-2.9 - 1.4 * life.liquidity() - 0.4 * t.discipline)).then(|| dice.whole(1, 9));
+    let owing_since =
+        dice.chance(logistic(-2.9 - 1.4 * life.liquidity() - 0.4 * t.discipline)).then(|| dice.whole(1, 9));
     let paid_share = dice.between(0.0, 0.7);
     let skip = life.stages.len().saturating_sub(FILING_MONTHS);
     let first = life.stages[skip].month;

@@ -64,8 +64,7 @@ impl Traits {
             () => Form::Enterprise,
         };
         let sales_ln = 13.45 + industry.size + if size < 0.0 { 2.5 * size } else { 1.25 * size };
-        let count_ln =
-            -3.5 + 0.445 * sales_ln + 0.45 * breadth + 0.62 * frequency + 0.12 * frequency.max(0.0).powi(2);
+        let count_ln = -3.5 + 0.445 * sales_ln + 0.45 * breadth + 0.62 * frequency + 0.12 * frequency.max(0.0).powi(2);
         let purchasing = 0.12 * size + 0.9 * dice.normal() + industry.purchasing;
         let purchases_ln =
             -0.75 + if purchasing < 0.0 { 1.6 * purchasing - 0.85 * purchasing.powi(2) } else { 0.5 * purchasing };
@@ -84,7 +83,10 @@ impl Traits {
             size,
             breadth,
             regularity,
-            volatility: (0.77f64.ln() - 0.20 * regularity - 0.1 * frequency - 0.08 * (size + breadth) + 0.36 * dice.normal()).exp().clamp(0.25, 2.2),
+            volatility: (0.77f64.ln() - 0.20 * regularity - 0.1 * frequency - 0.08 * (size + breadth)
+                + 0.36 * dice.normal())
+            .exp()
+            .clamp(0.25, 2.2),
             invoice_ln: sales_ln - count_ln.max(0.2),
             purchases_ln,
             purchase_count_ln: 2.55 + 1.62 * counting,

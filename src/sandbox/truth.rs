@@ -37,7 +37,9 @@ pub(super) fn probability(traits: &Traits, stages: &[Stage], trades: &[Trade]) -
     let liquidity = stages.last().map_or(0.0, |stage| stage.liquidity).clamp(-3.5, 2.5);
     let age = (f64::from(traits.age_months) / 62.0).ln().clamp(-2.5, 1.5);
     logistic(
-        INTERCEPT - 0.43 * s.size - 0.32 * s.regularity - 0.26 * s.breadth + 0.42 * s.fall + 0.40 * s.silence
+        INTERCEPT - 0.43 * s.size - 0.32 * s.regularity - 0.26 * s.breadth
+            + 0.42 * s.fall
+            + 0.40 * s.silence
             + 0.23 * s.voids
             + 0.20 * s.reds
             + 0.20 * s.imbalance
@@ -56,8 +58,10 @@ impl State {
         let months = (traits.age_months as usize).min(n);
         let active = trades[n - months.min(24)..].iter().filter(|t| t.sales.count > 0).count();
         let share = active as f64 / months.clamp(1, 24) as f64;
-        let counterparties =
-            trades[n - 12..].iter().map(|t| f64::from(t.sales.counterparties + t.purchases.counterparties)).sum::<f64>();
+        let counterparties = trades[n - 12..]
+            .iter()
+            .map(|t| f64::from(t.sales.counterparties + t.purchases.counterparties))
+            .sum::<f64>();
         let bought: f64 = trades[n - 12..].iter().map(|t| t.purchases.amount.yuan().max(0.0)).sum();
         let (year, before) = (sold(12, 0), sold(18, 6));
         let silence = trades.iter().rev().take_while(|t| t.sales.count == 0).count();

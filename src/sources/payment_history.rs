@@ -89,3 +89,36 @@ fn enforcement(enforcement: &Enforcement, bounds: &Bounds) -> Result<(), Breach>
     let after = enforcement.closed_on.is_none_or(|closed| closed >= enforcement.opened_on);
     bounds.happened(enforcement.closed_on).and(require(after, "lies before opened_on")).at("closed_on")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{PAYMENT_HISTORY, refused};
+    use super::*;
+
+    #[test]
+    fn a_payment_history_with_one_impossible_value_is_refused_and_the_value_named() {
+        refused::<PaymentHistoryRecord>(
+            PAYMENT_HISTORY,
+            &[
+                ("/bills/1/month", "2026-08".into(), "not later"),
+                ("/bills/1/kwh", 10_000_000_001i64.into(), "10^10"),
+                ("/bills/1/amount_fen", i64::MAX.into(), "10^15"),
+                ("/bills/1/due_on", "2006-10-30".into(), "20 years"),
+                ("/bills/1/paid_on", "2026-11-01".into(), "after as_of"),
+                ("/loans/1/month", "2026-11".into(), "after as_of"),
+                ("/loans/1/balance_fen", (-1).into(), "negative"),
+                ("/loans/1/line_fen", (-1).into(), "negative"),
+                ("/loans/1/days_past_due", 36_501.into(), "36500"),
+                ("/supplier_delays/0/days", 36_501.into(), "36500"),
+                ("/supplier_delays/0/month", "2026-11".into(), "after as_of"),
+                ("/wage_arrears/0/found_on", "2026-11-01".into(), "after as_of"),
+                ("/wage_arrears/0/amount_fen", (-1).into(), "negative"),
+                ("/wage_arrears/0/repaired_on", "2024-01-31".into(), "before found_on"),
+                ("/enforcements/0/opened_on", "2026-11-01".into(), "after as_of"),
+                ("/enforcements/0/closed_on", "2023-05-03".into(), "before opened_on"),
+                ("/enforcements/0/closed_on", "2026-11-01".into(), "after as_of"),
+                ("/enforcements/0/amount_fen", (-1).into(), "negative"),
+            ],
+        );
+    }
+}

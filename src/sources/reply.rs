@@ -146,140 +146,11 @@ pub(super) fn unzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::{PAYMENT_HISTORY, SOCIAL_INSURANCE, TAX, TODAY, breach_of, firm, with};
     use super::*;
     use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
-    use jiff::civil::date;
     use proptest::prelude::*;
     use serde_json::Value;
-
-    const TAX: &str = include_str!("../../tests/it/support/replies/tax.json");
-    const SOCIAL_INSURANCE: &str = include_str!("../../tests/it/support/replies/social_insurance.json");
-    const PAYMENT_HISTORY: &str = include_str!("../../tests/it/support/replies/payment_history.json");
-    const TODAY: Date = date(2026, 11, 15);
-
-    fn firm() -> Uscc {
-        "91330604MA2XY0014W".parse().unwrap()
-    }
-
-    fn breach_of<R: Record>(reply: &Value) -> String {
-        match read::<R>(&serde_json::to_vec(reply).unwrap(), &firm(), TODAY) {
-            Ok(_) => "none".into(),
-            Err(breach) => breach.to_string(),
-        }
-    }
-
-    /// The sample with the value at a pointer replaced.
-    fn with(sample: &str, pointer: &str, value: &Value) -> Value {
-        let mut reply: Value = serde_json::from_str(sample).unwrap();
-        *reply.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value.clone();
-        reply
-    }
-
-    /// Each row: a pointer, a value that is impossible there, and what the breach must say.
-    fn refused<R: Record>(sample: &str, rows: &[(&str, Value, &str)]) {
-        assert_eq!(breach_of::<R>(&serde_json::from_str(sample).unwrap()), "none", "the sample itself holds");
-        for (pointer, value, said) in rows {
-            let breach = breach_of::<R>(&with(sample, pointer, value));
-            assert!(breach.contains(pointer) && breach.contains(said), "{pointer} = {value}: {breach}");
-        }
-    }
-
-    #[test]
-    fn a_tax_record_with_one_impossible_value_is_refused_and_the_value_named() {
-        refused::<TaxRecord>(
-            TAX,
-            &[
-                ("/as_of", "2026-11-17".into(), "future"),
-                ("/as_of", "0001-01-01".into(), "before 1900"),
-                ("/as_of", "-009999-01-01".into(), "before 1900"),
-                ("/as_of", "31.10.2026".into(), "a date is"),
-                ("/as_of", Value::Null, "wrong kind"),
-                ("/name", "x".repeat(201).into(), "too long"),
-                ("/name", "a\u{7}b".into(), "control"),
-                ("/status", "张三".into(), "expected one of `normal`"),
-                ("/registered_on", "2026-11-01".into(), "after as_of"),
-                ("/declared_heads", 10_000_001.into(), "10^7"),
-                ("/declared_heads", (-1).into(), "expected u32"),
-                ("/declared_heads", "张三".into(), "expected u32"),
-                ("/total_assets_fen", (-1).into(), "negative"),
-                ("/total_assets_fen", 1.5.into(), "expected i64"),
-                ("/rating/year", 2027.into(), "after as_of"),
-                ("/rating/grade", "E".into(), "expected one of"),
-                ("/filings/1/month", "2026-07".into(), "before that of the row before"),
-                ("/filings/1/month", "2026-11".into(), "after as_of"),
-                ("/filings/1/month", "1976-01".into(), "600 months"),
-                ("/filings/1/month", "2026-13".into(), "a month YYYY-MM"),
-                ("/filings/1/declared_revenue_fen", 1_000_000_000_000_001i64.into(), "10^15"),
-                ("/filings/1/declared_revenue_fen", i64::MIN.into(), "10^15"),
-                ("/filings/1/due_fen", (-1_000_000_000_000_001i64).into(), "10^15"),
-                ("/filings/1/paid_fen", (-1).into(), "negative"),
-                ("/filings/1/due_on", "2046-11-01".into(), "20 years"),
-                ("/filings/1/filed_on", "2026-11-01".into(), "after as_of"),
-                ("/arrears/amount_fen", (-1).into(), "negative"),
-                ("/arrears/since", "2026-11-01".into(), "after as_of"),
-                ("/invoices/1/month", "2026-09".into(), "not later"),
-                ("/invoices/0/sales/count", 10_000_001.into(), "10^7"),
-                ("/invoices/0/sales/amount_fen", i64::MAX.into(), "10^15"),
-                ("/invoices/0/sales/tax_fen", i64::MIN.into(), "10^15"),
-                ("/invoices/0/sales/counterparties", 10_000_001.into(), "10^7"),
-                ("/invoices/0/sales/void_count", 10_000_001.into(), "10^7"),
-                ("/invoices/0/sales/red_count", 74.into(), "more than count"),
-                ("/invoices/0/sales/red_amount_fen", 1.into(), "positive"),
-                ("/invoices/0/purchases/red_amount_fen", i64::MIN.into(), "10^15"),
-                ("/invoices/0/purchases/top_share", 1.001.into(), "between 0 and 1"),
-                ("/invoices/0/purchases/top_share", (-0.001).into(), "between 0 and 1"),
-                ("/invoices_since", "2026-10".into(), "after the first month"),
-            ],
-        );
-        let twice = breach_of::<TaxRecord>(&with(TAX, "/filings/2/tax", &"vat".into()));
-        assert!(twice.contains("/filings/2/month has two returns"), "{twice}");
-    }
-
-    #[test]
-    fn a_social_insurance_record_with_one_impossible_value_is_refused_and_the_value_named() {
-        refused::<SocialInsuranceRecord>(
-            SOCIAL_INSURANCE,
-            &[
-                ("/months", Value::Null, "wrong kind"),
-                ("/months/1/month", "2026-09".into(), "not later"),
-                ("/months/1/month", "2026-11".into(), "after as_of"),
-                ("/months/1/heads", 10_000_001.into(), "10^7"),
-                ("/months/1/base_fen", (-1).into(), "negative"),
-                ("/months/1/due_fen", i64::MIN.into(), "10^15"),
-                ("/months/1/paid_fen", (-1).into(), "negative"),
-                ("/arrears/months", 601.into(), "600"),
-                ("/arrears/amount_fen", (-1).into(), "negative"),
-                ("/minimum_base_fen", 0.into(), "above zero"),
-            ],
-        );
-    }
-
-    #[test]
-    fn a_payment_history_with_one_impossible_value_is_refused_and_the_value_named() {
-        refused::<PaymentHistoryRecord>(
-            PAYMENT_HISTORY,
-            &[
-                ("/bills/1/month", "2026-08".into(), "not later"),
-                ("/bills/1/kwh", 10_000_000_001i64.into(), "10^10"),
-                ("/bills/1/amount_fen", i64::MAX.into(), "10^15"),
-                ("/bills/1/due_on", "2006-10-30".into(), "20 years"),
-                ("/bills/1/paid_on", "2026-11-01".into(), "after as_of"),
-                ("/loans/1/month", "2026-11".into(), "after as_of"),
-                ("/loans/1/balance_fen", (-1).into(), "negative"),
-                ("/loans/1/line_fen", (-1).into(), "negative"),
-                ("/loans/1/days_past_due", 36_501.into(), "36500"),
-                ("/supplier_delays/0/days", 36_501.into(), "36500"),
-                ("/supplier_delays/0/month", "2026-11".into(), "after as_of"),
-                ("/wage_arrears/0/found_on", "2026-11-01".into(), "after as_of"),
-                ("/wage_arrears/0/amount_fen", (-1).into(), "negative"),
-                ("/wage_arrears/0/repaired_on", "2024-01-31".into(), "before found_on"),
-                ("/enforcements/0/opened_on", "2026-11-01".into(), "after as_of"),
-                ("/enforcements/0/closed_on", "2023-05-03".into(), "before opened_on"),
-                ("/enforcements/0/closed_on", "2026-11-01".into(), "after as_of"),
-                ("/enforcements/0/amount_fen", (-1).into(), "negative"),
-            ],
-        );
-    }
 
     #[test]
     fn leaving_out_a_date_is_not_the_same_as_saying_that_it_never_came() {
@@ -334,6 +205,18 @@ mod tests {
             let problem = data_problem(text);
             assert!(!problem.contains('三') && !problem.contains('四') && !problem.contains("line"), "{problem}");
         }
+    }
+
+    #[test]
+    fn decompression_stops_at_the_limit() {
+        use std::io::Write;
+        let mut archive = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        archive.write_all(&[b' '; 1 << 20]).unwrap();
+        let mut archive = archive.finish().unwrap();
+        archive.extend(b"no archive");
+        // Whoever read on to the end would find it broken.
+        assert_eq!(unzip(&archive, 1000), Err(Failure::TooLarge { limit: 1000 }));
+        assert_eq!(unzip(&archive, 2 << 20), Err(Failure::Encoding));
     }
 
     fn mutated(sample: &'static str) -> impl Strategy<Value = Vec<u8>> {

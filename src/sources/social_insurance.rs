@@ -37,3 +37,29 @@ fn contributions(month: &ContributionMonth) -> Result<(), Breach> {
     bounds::amount(month.due).at("due_fen")?;
     bounds::amount_owned(month.paid).at("paid_fen")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{SOCIAL_INSURANCE, refused};
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn a_social_insurance_record_with_one_impossible_value_is_refused_and_the_value_named() {
+        refused::<SocialInsuranceRecord>(
+            SOCIAL_INSURANCE,
+            &[
+                ("/months", Value::Null, "wrong kind"),
+                ("/months/1/month", "2026-09".into(), "not later"),
+                ("/months/1/month", "2026-11".into(), "after as_of"),
+                ("/months/1/heads", 10_000_001.into(), "10^7"),
+                ("/months/1/base_fen", (-1).into(), "negative"),
+                ("/months/1/due_fen", i64::MIN.into(), "10^15"),
+                ("/months/1/paid_fen", (-1).into(), "negative"),
+                ("/arrears/months", 601.into(), "600"),
+                ("/arrears/amount_fen", (-1).into(), "negative"),
+                ("/minimum_base_fen", 0.into(), "above zero"),
+            ],
+        );
+    }
+}

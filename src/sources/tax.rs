@@ -128,3 +128,61 @@ fn invoices_since(record: &TaxRecord, bounds: &Bounds) -> Result<(), Breach> {
         .and(require(first.is_none_or(|first| since <= first.month), "lies after the first month of invoices"))
         .at("invoices_since")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{TAX, breach_of, refused, with};
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn a_tax_record_with_one_impossible_value_is_refused_and_the_value_named() {
+        refused::<TaxRecord>(
+            TAX,
+            &[
+                ("/as_of", "2026-11-17".into(), "future"),
+                ("/as_of", "0001-01-01".into(), "before 1900"),
+                ("/as_of", "-009999-01-01".into(), "before 1900"),
+                ("/as_of", "31.10.2026".into(), "a date is"),
+                ("/as_of", Value::Null, "wrong kind"),
+                ("/name", "x".repeat(201).into(), "too long"),
+                ("/name", "a\u{7}b".into(), "control"),
+                ("/status", "张三".into(), "expected one of `normal`"),
+                ("/registered_on", "2026-11-01".into(), "after as_of"),
+                ("/declared_heads", 10_000_001.into(), "10^7"),
+                ("/declared_heads", (-1).into(), "expected u32"),
+                ("/declared_heads", "张三".into(), "expected u32"),
+                ("/total_assets_fen", (-1).into(), "negative"),
+                ("/total_assets_fen", 1.5.into(), "expected i64"),
+                ("/rating/year", 2027.into(), "after as_of"),
+                ("/rating/grade", "E".into(), "expected one of"),
+                ("/filings/1/month", "2026-07".into(), "before that of the row before"),
+                ("/filings/1/month", "2026-11".into(), "after as_of"),
+                ("/filings/1/month", "1976-01".into(), "600 months"),
+                ("/filings/1/month", "2026-13".into(), "a month YYYY-MM"),
+                ("/filings/1/declared_revenue_fen", 1_000_000_000_000_001i64.into(), "10^15"),
+                ("/filings/1/declared_revenue_fen", i64::MIN.into(), "10^15"),
+                ("/filings/1/due_fen", (-1_000_000_000_000_001i64).into(), "10^15"),
+                ("/filings/1/paid_fen", (-1).into(), "negative"),
+                ("/filings/1/due_on", "2046-11-01".into(), "20 years"),
+                ("/filings/1/filed_on", "2026-11-01".into(), "after as_of"),
+                ("/arrears/amount_fen", (-1).into(), "negative"),
+                ("/arrears/since", "2026-11-01".into(), "after as_of"),
+                ("/invoices/1/month", "2026-09".into(), "not later"),
+                ("/invoices/0/sales/count", 10_000_001.into(), "10^7"),
+                ("/invoices/0/sales/amount_fen", i64::MAX.into(), "10^15"),
+                ("/invoices/0/sales/tax_fen", i64::MIN.into(), "10^15"),
+                ("/invoices/0/sales/counterparties", 10_000_001.into(), "10^7"),
+                ("/invoices/0/sales/void_count", 10_000_001.into(), "10^7"),
+                ("/invoices/0/sales/red_count", 74.into(), "more than count"),
+                ("/invoices/0/sales/red_amount_fen", 1.into(), "positive"),
+                ("/invoices/0/purchases/red_amount_fen", i64::MIN.into(), "10^15"),
+                ("/invoices/0/purchases/top_share", 1.001.into(), "between 0 and 1"),
+                ("/invoices/0/purchases/top_share", (-0.001).into(), "between 0 and 1"),
+                ("/invoices_since", "2026-10".into(), "after the first month"),
+            ],
+        );
+        let twice = breach_of::<TaxRecord>(&with(TAX, "/filings/2/tax", &"vat".into()));
+        assert!(twice.contains("/filings/2/month has two returns"), "{twice}");
+    }
+}

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
-use super::database::{execute, fetch};
+use super::database::{execute, fetch, without_nul};
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::{Case, CaseId, CaseState, Fen, Outcome, Review, Verdict};
@@ -83,7 +83,7 @@ impl CaseRow {
             bank: case.bank.to_string(),
             bank_name: case.bank_name.clone(),
             uscc: case.uscc.as_str().to_owned(),
-            firm_name: case.firm_name.clone(),
+            firm_name: case.firm_name.as_deref().map(without_nul),
             refer_codes: serde_json::to_string(&case.refer_codes).unwrap_or_default(),
             outcome: case.outcome.as_str().to_owned(),
             score: case.score,
@@ -91,7 +91,7 @@ impl CaseRow {
             amount_fen: case.amount.0,
             opened_at: case.opened_at.as_millisecond(),
             due_at: case.due_at.as_millisecond(),
-            search: fold(&format!("{}\n{}", case.uscc.as_str(), case.firm_name.as_deref().unwrap_or(""))),
+            search: format!("{}|{}", fold(case.uscc.as_str()), fold(case.firm_name.as_deref().unwrap_or(""))),
             state: CaseState::Open.as_str().to_owned(),
         }
     }
@@ -137,7 +137,7 @@ impl ReviewRow {
             user_id: review.user.to_string(),
             user_name: review.user_name.clone(),
             verdict: review.verdict.as_str().to_owned(),
-            reason: review.reason.clone(),
+            reason: without_nul(&review.reason),
             limit_fen: review.limit.map(|l| l.0),
             at: review.at.as_millisecond(),
         }
@@ -186,14 +186,14 @@ pub(super) fn fold_lines(lines: Vec<CaseLine>) -> Result<Vec<Case>, StoreError> 
     Ok(cases)
 }
 
-/// Lower case, half width, no blanks: what is searched, and what is searched for.
+/// Lower case, half width, no blanks and no control characters: what is searched, and what is searched for.
 pub(super) fn fold(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
             _ => c,
         })
-        .filter(|c| !matches!(c, ' ' | '\t' | '\u{3000}' | '\u{a0}' | '\u{200b}' | '\u{feff}'))
+        .filter(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '\u{200b}' | '\u{feff}'))
         .flat_map(char::to_lowercase)
         .collect()
 }

@@ -231,16 +231,24 @@ pub(super) fn describe(error: &sqlx::Error) -> String {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
-        use sqlx::error::ErrorKind;
         let text = describe(&error);
-        match error.as_database_error().map(|e| e.kind()) {
-            Some(
-                ErrorKind::UniqueViolation
-                | ErrorKind::ForeignKeyViolation
-                | ErrorKind::NotNullViolation
-                | ErrorKind::CheckViolation,
-            ) => StoreError::Conflict(text),
-            _ => StoreError::Unavailable(text),
-        }
+        if is_about_the_values(&error) { StoreError::Conflict(text) } else { StoreError::Unavailable(text) }
     }
+}
+
+/// Whether the database refuses these values, so that other writes may well succeed; else the database itself fails.
+fn is_about_the_values(error: &sqlx::Error) -> bool {
+    let Some(database) = error.as_database_error() else { return false };
+    let code = database.code().unwrap_or_default();
+    if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        // Data exception, integrity constraint violation, program limit exceeded (a text too long for an index).
+        return ["22", "23", "54"].iter().any(|class| code.starts_with(class));
+    }
+    // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH; the low byte of an extended code is the code.
+    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 18..=20))
+}
+
+/// The text without NUL characters, which PostgreSQL does not take.
+pub(super) fn without_nul(text: &str) -> String {
+    text.replace('\0', "")
 }

@@ -52,7 +52,7 @@ impl<W: Write> Waiting for Entry<W> {
     fn apply<'a>(&'a mut self, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             match self.write.apply(batch).await {
-                Err(error) if spoils(&error) => Err(error),
+                Err(error) if !is_refusal(&error) => Err(error),
                 outcome => {
                     self.outcome = Some(outcome);
                     Ok(())
@@ -72,9 +72,9 @@ impl<W: Write> Waiting for Entry<W> {
     }
 }
 
-/// Whether the database raised the error, so that the transaction cannot go on.
-fn spoils(error: &StoreError) -> bool {
-    matches!(error, StoreError::Conflict(_) | StoreError::Unavailable(_))
+/// Whether a write was refused before it wrote anything, so that the transaction can go on.
+fn is_refusal(error: &StoreError) -> bool {
+    matches!(error, StoreError::NoSuchCase | StoreError::CaseClosed | StoreError::NoSuchUser | StoreError::NameTaken)
 }
 
 /// The writer's handle.
@@ -133,34 +133,27 @@ async fn run(database: Database, mut queue: mpsc::Receiver<Box<dyn Waiting>>, st
     }
 }
 
-/// Commits the entries together; where one of them contradicts what is stored, each alone, so that it harms no other.
-async fn commit(database: &Database, mut entries: Vec<Box<dyn Waiting>>, metrics: &Metrics) {
-    match commit_together(database, &mut entries, metrics).await {
-        Ok(()) => entries.into_iter().for_each(Waiting::answer),
-        Err(StoreError::Conflict(_)) if entries.len() > 1 => {
-            for entry in entries {
-                let mut alone = vec![entry];
-                let outcome = commit_together(database, &mut alone, metrics).await;
-                settle(alone, outcome);
+/// Commits the entries together. Where one of them cannot be stored, the group is halved until that one is alone, so that
+/// it harms no other; where the database fails, all are refused.
+async fn commit(database: &Database, entries: Vec<Box<dyn Waiting>>, metrics: &Metrics) {
+    let mut groups = vec![entries];
+    while let Some(mut group) = groups.pop() {
+        match commit_together(database, &mut group, metrics).await {
+            Ok(()) => group.into_iter().for_each(Waiting::answer),
+            Err(StoreError::Unavailable(why)) => {
+                tracing::error!(writes = group.len(), %why, "writes were refused");
+                group.into_iter().for_each(|entry| entry.refuse(StoreError::Unavailable(why.clone())));
             }
-        }
-        failed => settle(entries, failed),
-    }
-}
-
-fn settle(entries: Vec<Box<dyn Waiting>>, outcome: Result<(), StoreError>) {
-    match outcome {
-        Ok(()) => entries.into_iter().for_each(Waiting::answer),
-        Err(StoreError::Conflict(why)) => {
-            entries.into_iter().for_each(|entry| entry.refuse(StoreError::Conflict(why.clone())));
-        }
-        Err(error) => {
-            tracing::error!(writes = entries.len(), %error, "writes were refused");
-            let why = match error {
-                StoreError::Unavailable(why) => why,
-                other => other.to_string(),
-            };
-            entries.into_iter().for_each(|entry| entry.refuse(StoreError::Unavailable(why.clone())));
+            Err(_) if group.len() > 1 => {
+                groups.push(group.split_off(group.len() / 2));
+                groups.push(group);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a write was refused");
+                if let Some(entry) = group.pop() {
+                    entry.refuse(error);
+                }
+            }
         }
     }
 }

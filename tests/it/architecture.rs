@@ -17,7 +17,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["domain", "features", "sources"]),
     ("http", &["domain", "features", "decide", "store", "observe"]),
     ("app", &["domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "http"]),
-    ("cli", &["domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "sandbox", "app"]),
+    (
+        "cli",
+        &[
+            "domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "sandbox",
+            "app",
+        ],
+    ),
 ];
 
 /// For each crate with one owner: the files that may name it.
@@ -34,8 +40,21 @@ const OWNERS: &[(&str, &[&str])] = &[
 
 /// What pure modules never name: no runtime, no network, no database, no clock, no chance that a seed does not fix.
 const IMPURE: &[&str] = &[
-    "tokio", "actix_web", "sqlx", "reqwest", "prometheus", "Timestamp::now", "Zoned::now", "SystemTime", "Instant::now",
-    "thread_rng", "from_entropy", "now_v7", "new_v4", "std::net", "std::env",
+    "tokio",
+    "actix_web",
+    "sqlx",
+    "reqwest",
+    "prometheus",
+    "Timestamp::now",
+    "Zoned::now",
+    "SystemTime",
+    "Instant::now",
+    "thread_rng",
+    "from_entropy",
+    "now_v7",
+    "new_v4",
+    "std::net",
+    "std::env",
 ];
 const PURE: &[&str] = &["domain", "features", "model", "policy"];
 
@@ -133,7 +152,8 @@ fn the_pure_core_knows_no_clock_no_network_and_no_database() {
     let mut breaches = Vec::new();
     for (file, code) in sources() {
         if PURE.contains(&module_of(&file)) {
-            breaches.extend(IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{file} names {word}")));
+            breaches
+                .extend(IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{file} names {word}")));
         }
     }
     assert!(breaches.is_empty(), "{breaches:#?}");
@@ -144,7 +164,11 @@ fn the_spine_stays_short_and_no_file_grows_past_reading() {
     let lines = |file: &str| fs::read_to_string(source().join(file)).unwrap().lines().count();
     assert!(lines("decide.rs") < 150, "decide.rs has {} lines", lines("decide.rs"));
     for (file, _) in sources() {
-        assert!(lines(&file) <= 500, "{file} has {} lines: would two rooms with two names be easier to live in?", lines(&file));
+        assert!(
+            lines(&file) <= 500,
+            "{file} has {} lines: would two rooms with two names be easier to live in?",
+            lines(&file)
+        );
     }
 }
 

@@ -33,7 +33,9 @@ async fn a_bank_gets_a_whole_decision_and_finds_it_again() {
         assert_eq!(sources, ["tax", "social_insurance", "payment_history"]);
         assert!(decision["reasons"].as_array().unwrap().len() <= 4);
         assert!(decision["notice"].as_str().unwrap().contains("not a credit-bureau report"));
-        let found = body(bank.get(&format!("/v1/decisions/{}", decision["id"].as_str().unwrap())).send().await.unwrap(), 200).await;
+        let found =
+            body(bank.get(&format!("/v1/decisions/{}", decision["id"].as_str().unwrap())).send().await.unwrap(), 200)
+                .await;
         assert_eq!(found, decision);
     }
     assert!(outcomes.len() >= 2, "every firm got the same outcome: {outcomes:?}");
@@ -90,7 +92,8 @@ async fn one_bank_never_sees_another_by_any_door() {
     body(second.delete(&format!("/v1/consents/{consent}")).send().await.unwrap(), 404).await;
     let problem = body(second.ask(&firm, &consent).await, 403).await;
     assert_eq!(problem["code"], "CONSENT_UNKNOWN", "a foreign consent is answered like none");
-    for path in ["/v1/decisions".to_owned(), format!("/v1/decisions?uscc={firm}"), format!("/v1/decisions?cursor={id}")] {
+    for path in ["/v1/decisions".to_owned(), format!("/v1/decisions?uscc={firm}"), format!("/v1/decisions?cursor={id}")]
+    {
         let listed = body(second.get(&path).send().await.unwrap(), 200).await;
         assert_eq!(listed["decisions"], json!([]), "{path}");
     }
@@ -99,7 +102,10 @@ async fn one_bank_never_sees_another_by_any_door() {
     let other_consent = second.consent(&firm).await;
     let theirs = body(same_key(&second).json(&ask(&firm, &other_consent)).send().await.unwrap(), 201).await;
     assert_ne!(mine["id"], theirs["id"], "an idempotency key is the bank's own");
-    assert_eq!(body(first.get(&format!("/v1/consents/{consent}")).send().await.unwrap(), 200).await["status"], "active");
+    assert_eq!(
+        body(first.get(&format!("/v1/consents/{consent}")).send().await.unwrap(), 200).await["status"],
+        "active"
+    );
 }
 
 #[tokio::test]
@@ -147,7 +153,9 @@ async fn keys_that_are_wrong_revoked_or_missing_are_refused() {
         }
         async move { request.send().await.unwrap() }
     };
-    for header in [None, Some(""), Some("Bearer "), Some("Bearer yx_test_wrong"), Some("Basic YWJj"), Some(bank.key.as_str())] {
+    for header in
+        [None, Some(""), Some("Bearer "), Some("Bearer yx_test_wrong"), Some("Basic YWJj"), Some(bank.key.as_str())]
+    {
         let answer = with(header).await;
         assert!(answer.headers().contains_key("www-authenticate"));
         assert_eq!(body(answer, 401).await["code"], "UNAUTHORIZED", "{header:?}");
@@ -188,7 +196,10 @@ async fn a_suspect_code_is_referred_and_an_invalid_one_refused() {
     let consent = bank.consent(UNKNOWN_FIRM).await;
     for code in ["91350100M000100Y4Z", "111111111111111111", "362322198709086409", "", "91330604MA2XY0014"] {
         let problem = body(bank.ask(code, &consent).await, 422).await;
-        assert_eq!((problem["code"].as_str(), problem["errors"][0]["pointer"].as_str()), (Some("CODE_INVALID"), Some("/uscc")));
+        assert_eq!(
+            (problem["code"].as_str(), problem["errors"][0]["pointer"].as_str()),
+            (Some("CODE_INVALID"), Some("/uscc"))
+        );
     }
     let spaced = body(bank.ask(" 9133 0604 ma2d 7k3p 92 ", &consent).await, 201).await;
     assert_eq!(spaced["uscc"], UNKNOWN_FIRM);

@@ -3,10 +3,21 @@
 
 mod architecture;
 mod decisions;
+mod office_browser;
+mod office_pages;
 mod sandbox_departments;
 mod sandbox_district;
 mod sandbox_marginals;
 mod sandbox_replay;
 mod sources_faults;
 mod sources_gathering;
+mod sources_sandbox;
+mod store_audit;
+mod store_cases;
+mod store_commands;
+mod store_consents;
+mod store_decisions;
+mod store_keys;
+mod store_users;
+mod store_writer;
 mod support;

@@ -95,7 +95,10 @@ async fn a_replay_lists_its_firms_and_only_the_tax_department_knows_them() {
     assert_eq!(firms.as_array().unwrap().len(), 2);
     let code = firms[0]["uscc"].as_str().unwrap();
     let (status, tax) = get(addr, &format!("/tax/v1/firms/{code}")).await;
-    assert_eq!((status, &tax["rating"], &tax["arrears"], &tax["filings"]), (200, &Value::Null, &Value::Null, &Value::Null));
+    assert_eq!(
+        (status, &tax["rating"], &tax["arrears"], &tax["filings"]),
+        (200, &Value::Null, &Value::Null, &Value::Null)
+    );
     assert_eq!(tax["invoices"].as_array().unwrap().len(), 2);
     assert_eq!(get(addr, &format!("/social-insurance/v1/firms/{code}")).await.0, 404);
     assert_eq!(get(addr, &format!("/payments/v1/firms/{code}")).await.0, 404);

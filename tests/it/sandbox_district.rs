@@ -49,7 +49,10 @@ fn every_firm_is_found_by_its_code_and_no_code_stands_for_two() {
         }
     }
     assert_eq!(suspect, 3, "one code in 997 is suspect");
-    assert!(seen.iter().any(|code| code.as_str().starts_with("92")) && seen.iter().any(|code| code.as_str().starts_with("93")));
+    assert!(
+        seen.iter().any(|code| code.as_str().starts_with("92"))
+            && seen.iter().any(|code| code.as_str().starts_with("93"))
+    );
 }
 
 #[test]
@@ -137,17 +140,24 @@ fn check_payments(payments: &PaymentHistoryRecord) {
     assert_eq!(payments.as_of, AS_OF);
     let bills = payments.bills.as_deref().unwrap_or_default();
     ascending(bills.iter().map(|b| b.month), true);
-    assert!(bills.iter().all(|b| b.due_on <= AS_OF && b.paid_on.is_none_or(|on| on <= AS_OF && on >= b.month.first_day())));
+    assert!(
+        bills.iter().all(|b| b.due_on <= AS_OF && b.paid_on.is_none_or(|on| on <= AS_OF && on >= b.month.first_day()))
+    );
     let loans = payments.loans.as_deref().unwrap_or_default();
     ascending(loans.iter().map(|l| l.month), true);
-    assert!(loans.iter().all(|l| l.balance <= l.line && l.days_past_due < 90), "a firm 90 days past due has defaulted already");
+    assert!(
+        loans.iter().all(|l| l.balance <= l.line && l.days_past_due < 90),
+        "a firm 90 days past due has defaulted already"
+    );
     ascending(payments.supplier_delays.iter().flatten().map(|d| d.month), true);
     for enforcement in payments.enforcements.iter().flatten() {
         assert!(enforcement.opened_on <= AS_OF && enforcement.amount > Fen::ZERO);
         assert!(enforcement.closed_on.is_none_or(|on| on >= enforcement.opened_on && on <= AS_OF));
     }
     for finding in payments.wage_arrears.iter().flatten() {
-        assert!(finding.found_on <= AS_OF && finding.repaired_on.is_none_or(|on| on >= finding.found_on && on <= AS_OF));
+        assert!(
+            finding.found_on <= AS_OF && finding.repaired_on.is_none_or(|on| on >= finding.found_on && on <= AS_OF)
+        );
     }
 }
 
@@ -169,7 +179,8 @@ fn labels_come_at_the_rate_of_the_truth_and_more_often_to_riskier_firms() {
 #[test]
 fn rare_things_are_rare_but_there() {
     let firms: Vec<SyntheticFirm> = district(3_000).iter().collect();
-    let share = |holds: &dyn Fn(&SyntheticFirm) -> bool| firms.iter().filter(|f| holds(f)).count() as f64 / firms.len() as f64;
+    let share =
+        |holds: &dyn Fn(&SyntheticFirm) -> bool| firms.iter().filter(|f| holds(f)).count() as f64 / firms.len() as f64;
     let between = |what: &str, low: f64, high: f64, holds: &dyn Fn(&SyntheticFirm) -> bool| {
         let share = share(holds);
         assert!((low..=high).contains(&share), "{what}: {share}");

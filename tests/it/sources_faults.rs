@@ -108,6 +108,14 @@ fn faults(source: SourceKind) -> Vec<Fault> {
             1,
             "invalid",
         ),
+        fault(
+            "declares 3 MiB",
+            slow("HTTP/1.1 200 OK\r\ncontent-length: 3145728\r\n\r\n", sample),
+            Invalid,
+            "larger",
+            1,
+            "too_large",
+        ),
         fault("3 MiB", Behaviour::json(vec![b' '; 3 << 20]), Invalid, "larger than 1048576", 1, "too_large"),
         fault(
             "3 MiB in chunks",

@@ -99,10 +99,8 @@ fn check(bank: &Bank, ask: ConsentAsk, now: Timestamp) -> Result<Consent, Proble
     if let Some(i) = ask.purposes.iter().position(|purpose| !is_purpose(purpose)) {
         return Err(invalid(&format!("/purposes/{i}"), PURPOSE_RULE));
     }
-    let valid_until: Timestamp = ask
-        .valid_until
-        .parse()
-        .map_err(|_| invalid("/valid_until", "an instant like 2027-01-01T00:00:00Z"))?;
+    let valid_until: Timestamp =
+        ask.valid_until.parse().map_err(|_| invalid("/valid_until", "an instant like 2027-01-01T00:00:00Z"))?;
     if valid_until <= now {
         return Err(invalid("/valid_until", "it lies in the past"));
     }

@@ -154,7 +154,8 @@ fn check(ask: &DecisionAsk) -> Result<DecisionRequest, Problem> {
         return Err(invalid("/term_months", format!("from 1 to {TERM_MONTHS_MAX}")));
     }
     let consent = ask.consent_id.as_deref().ok_or_else(|| Problem::new(ProblemKind::ConsentMissing))?;
-    let consent_id = consent.parse().map_err(|_| invalid("/consent_id", "the id of a registered consent".to_owned()))?;
+    let consent_id =
+        consent.parse().map_err(|_| invalid("/consent_id", "the id of a registered consent".to_owned()))?;
     Ok(DecisionRequest {
         uscc,
         consent_id,
@@ -205,8 +206,12 @@ pub async fn list(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> 
     let ask = web::Query::<ListAsk>::from_query(request.query_string())
         .map_err(|_| invalid("the query takes uscc and cursor, each once"))?;
     let uscc = ask.uscc.as_deref().map(|code| parse_code(code, "/uscc")).transpose()?;
-    let after: Option<DecisionId> =
-        ask.cursor.as_deref().map(str::parse).transpose().map_err(|_| invalid("cursor: take next_cursor of the last page"))?;
+    let after: Option<DecisionId> = ask
+        .cursor
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| invalid("cursor: take next_cursor of the last page"))?;
     let mut found = store.decisions_of(bank.id(), uscc.as_ref(), after, PAGE + 1).await?;
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);

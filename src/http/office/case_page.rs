@@ -12,10 +12,10 @@ use super::queue::{Clock, clock, firm_code, firm_name};
 use super::review::{Draft, Unit};
 use super::session::CaseReader;
 use super::waterfall::{self, Step};
-use super::{Office, ROOT};
+use super::{ROOT, characteristic};
 use crate::domain::case::{REASON_CHARS_MAX, REASON_CHARS_MIN};
 use crate::domain::decision::{DecisionRecord, Reason};
-use crate::domain::{Case, CaseState, Language, UsccVerdict, Verdict};
+use crate::domain::{Case, CaseState, UsccVerdict, Verdict};
 use crate::http::words::{self, ReferText, Words, figures};
 
 /// What the page says above everything else.
@@ -30,6 +30,7 @@ pub struct Banner {
 }
 
 /// Something to correct, and the field that it is in.
+#[derive(Debug)]
 pub struct FieldError {
     /// The id of the field.
     pub field: &'static str,
@@ -111,7 +112,6 @@ struct CasePage {
 /// Shows `case` to `reader`, with `draft` in the form, or the indicated limit where nothing was typed yet.
 pub fn render(
     status: StatusCode,
-    office: &Office,
     reader: &CaseReader,
     (case, record): &(Case, DecisionRecord),
     draft: Option<Draft>,
@@ -149,8 +149,8 @@ pub fn render(
         versions: versions(record, words),
         refer: decision.refer_reasons.iter().map(|r| words::refer_reason(words.0, r)).collect(),
         knock_outs: decision.reasons.iter().filter_map(|r| words::knock_out(words.0, &r.code)).collect(),
-        reasons: reason_lines(&decision.reasons, office.label, words),
-        steps: waterfall::steps(record, office.label, words),
+        reasons: reason_lines(&decision.reasons, words),
+        steps: waterfall::steps(record, words),
         sources: evidence::sources(&record.dossier, words),
         acts: acts(case, reader),
         closing: closing(case, words),
@@ -190,9 +190,9 @@ fn versions(record: &DecisionRecord, words: Words) -> Vec<(String, String)> {
 }
 
 /// Reasons that cost points; knock-outs are told apart from them.
-fn reason_lines(reasons: &[Reason], label: fn(&str, Language) -> String, words: Words) -> Vec<ReasonLine> {
+fn reason_lines(reasons: &[Reason], words: Words) -> Vec<ReasonLine> {
     let line = |reason: &Reason| ReasonLine {
-        text: label(&reason.code, words.0),
+        text: characteristic::reason(reason, words),
         source: reason.source.map(|source| words::source_name(words.0, source)),
         points: (reason.points_lost > 0.0).then(|| {
             let points = figures::number(reason.points_lost, 1);

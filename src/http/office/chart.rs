@@ -9,9 +9,11 @@ use crate::http::words::{Words, figures};
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 190.0;
 const LEFT: f64 = 46.0;
-const RIGHT: f64 = 8.0;
+const RIGHT: f64 = 16.0;
 const TOP: f64 = 22.0;
 const BOTTOM: f64 = 34.0;
+/// Half the width of a month's label.
+const LABEL_HALF: f64 = 21.0;
 /// The most labels along the months.
 const MONTH_LABELS_MAX: usize = 6;
 
@@ -214,12 +216,7 @@ fn month_ticks(months: &[Month], slot: f64) -> Vec<Tick> {
     let every = months.len().div_ceil(MONTH_LABELS_MAX).max(1);
     let centre = |i: usize| LEFT + (i as f64 + 0.5) * slot;
     let labelled = months.iter().enumerate().rev().step_by(every);
-    labelled
-        .map(|(i, month)| Tick {
-            at: fixed(centre(i).min(WIDTH - RIGHT - 18.0)),
-            label: month.to_string(),
-        })
-        .collect()
+    labelled.map(|(i, month)| Tick { at: fixed(centre(i).min(WIDTH - LABEL_HALF)), label: month.to_string() }).collect()
 }
 
 fn tip(month: Month, series: &Series, value: f64) -> String {

@@ -23,13 +23,10 @@ const STRICT: [(&str, &str); 7] = [
 /// Sets the headers on answers and on errors alike.
 pub async fn guard(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
+    next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let http_request = request.request().clone();
-    let mut response = match next.call(request).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => ServiceResponse::new(http_request, error.error_response()),
-    };
+    // Errors of handlers and extractors arrive here as answers; the request itself may not be kept across the routing.
+    let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     for (name, value) in STRICT {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

@@ -136,11 +136,7 @@ fn fresh_token() -> String {
     hex::encode(bytes)
 }
 
-fn add_cookie(
-    response: &mut HttpResponse,
-    cookie: actix_web::cookie::Cookie<'_>,
-    words: Words,
-) -> Result<(), Failure> {
+fn add_cookie(response: &mut HttpResponse, cookie: actix_web::cookie::Cookie<'_>, words: Words) -> Result<(), Failure> {
     response.add_cookie(&cookie).map_err(|error| {
         tracing::error!(%error, "a cookie cannot be set");
         Failure::new(Kind::Unavailable, words)
@@ -243,11 +239,7 @@ pub async fn log_out(request: HttpRequest, filled: web::Form<HeadForm>, office: 
 }
 
 /// `POST /console/language`
-pub async fn switch_language(
-    request: HttpRequest,
-    filled: web::Form<HeadForm>,
-    office: web::Data<Office>,
-) -> Answer {
+pub async fn switch_language(request: HttpRequest, filled: web::Form<HeadForm>, office: web::Data<Office>) -> Answer {
     let words = session::words(&request);
     let expected = match SignedIn::find(&request, &office).await? {
         Some(who) => who.session.csrf,
@@ -289,7 +281,8 @@ mod tests {
         for good in ["/console/cases", "/console/cases?state=open&reason=CODE_SUSPECT&page=2", "/console/login"] {
             assert_eq!(way_back(good), good);
         }
-        for bad in ["", "https://evil.example", "//evil.example", "/console//evil", "/console.evil", "/v1", "/console/../v1"]
+        for bad in
+            ["", "https://evil.example", "//evil.example", "/console//evil", "/console.evil", "/v1", "/console/../v1"]
         {
             assert_eq!(way_back(bad), "/console/cases", "{bad}");
         }

@@ -249,10 +249,8 @@ async fn render(reader: &CaseReader, office: &Office, mut view: View) -> Result<
         found = office.store.cases(&view.filter(now)).await.map_err(failed)?;
     }
     let tabs = tabs(&office.store, &view, now, words).await.map_err(failed)?;
-    let total = words.with(
-        "queue-total",
-        &[("total", found.total.into()), ("page", view.page.into()), ("pages", pages.into())],
-    );
+    let total = words
+        .with("queue-total", &[("total", found.total.into()), ("page", view.page.into()), ("pages", pages.into())]);
     let template = QueuePage {
         w: words,
         frame: Frame::signed_in(&reader.0.session, words, view.address()),
@@ -320,8 +318,7 @@ fn reason_options(view: &View, words: Words) -> Vec<ReasonOption> {
 fn rows(found: &CasePage, reader: &CaseReader, now: Timestamp) -> Vec<Row> {
     let words = reader.0.words;
     let row = |case: &Case| {
-        let mut reasons: Vec<String> =
-            case.refer_codes.iter().map(|code| words::refer_title(words.0, code)).collect();
+        let mut reasons: Vec<String> = case.refer_codes.iter().map(|code| words::refer_title(words.0, code)).collect();
         reasons.dedup();
         if reasons.is_empty() && case.outcome == Outcome::Approve {
             reasons.push(words.t("queue-flagged"));

@@ -208,7 +208,7 @@ pub async fn show(
     let reader = CaseReader::enter(&request, &office, id).await?;
     let found = find(&office, &reader, id).await?;
     let banner = Banner { saved: query.is_some_and(|q| q.saved.is_some()), ..Banner::default() };
-    render(StatusCode::OK, &office, &reader, &found, None, banner)
+    render(StatusCode::OK, &reader, &found, None, banner)
 }
 
 async fn find(office: &Office, reader: &CaseReader, id: Option<CaseId>) -> Result<(Case, DecisionRecord), Failure> {
@@ -227,7 +227,7 @@ pub async fn show_draft(office: &Office, who: SignedIn, case: CaseId, reason: St
     let indicated = found.1.decision.indicated_limit.min(found.0.amount);
     let draft = Draft { reason, ..Draft::blank(indicated, unit) };
     let banner = Banner { warning: Some(words.t("review-draft-restored")), ..Banner::default() };
-    render(StatusCode::OK, office, &reader, &found, Some(draft), banner)
+    render(StatusCode::OK, &reader, &found, Some(draft), banner)
 }
 
 /// `POST /console/cases/{id}/review`
@@ -260,7 +260,7 @@ pub async fn submit(
         Ok(checked) => record(&office, reader, found, draft, checked).await,
         Err(errors) => {
             let banner = Banner { errors, ..Banner::default() };
-            render(StatusCode::UNPROCESSABLE_ENTITY, &office, reader, &found, Some(draft), banner)
+            render(StatusCode::UNPROCESSABLE_ENTITY, reader, &found, Some(draft), banner)
         }
     }
 }
@@ -297,7 +297,7 @@ async fn record(
             tracing::error!(%error, "a review could not be recorded");
             let warning = Some(reader.0.words.t("review-unavailable"));
             let banner = Banner { warning, ..Banner::default() };
-            render(StatusCode::SERVICE_UNAVAILABLE, office, reader, &found, Some(draft), banner)
+            render(StatusCode::SERVICE_UNAVAILABLE, reader, &found, Some(draft), banner)
         }
     }
 }
@@ -323,7 +323,7 @@ fn closed_meanwhile(office: &Office, reader: &CaseReader, found: &(Case, Decisio
         None => words.t("review-closed"),
     };
     let banner = Banner { warning: Some(warning), ..Banner::default() };
-    render(StatusCode::CONFLICT, office, reader, found, Some(draft), banner)
+    render(StatusCode::CONFLICT, reader, found, Some(draft), banner)
 }
 
 /// Somebody asked something while this review was being written: the officer sees it before sending again.
@@ -331,7 +331,7 @@ fn changed_meanwhile(office: &Office, reader: &CaseReader, found: &(Case, Decisi
     let words = reader.0.words;
     let warning = found.0.reviews.last().map(|last| words.with("review-stale-changed", &last_act(last, words)));
     let banner = Banner { warning, ..Banner::default() };
-    render(StatusCode::CONFLICT, office, reader, found, Some(draft), banner)
+    render(StatusCode::CONFLICT, reader, found, Some(draft), banner)
 }
 
 #[cfg(test)]

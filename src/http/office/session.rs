@@ -92,11 +92,7 @@ pub struct CaseReader(pub SignedIn);
 
 impl CaseReader {
     /// Lets in who may read cases; others are led to the log-in page, and from there to `case`, or refused.
-    pub async fn enter(
-        request: &HttpRequest,
-        office: &Office,
-        case: Option<CaseId>,
-    ) -> Result<CaseReader, Failure> {
+    pub async fn enter(request: &HttpRequest, office: &Office, case: Option<CaseId>) -> Result<CaseReader, Failure> {
         CaseReader::new(SignedIn::enter(request, office, case).await?)
     }
 

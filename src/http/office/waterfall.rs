@@ -1,13 +1,15 @@
 //! From the average firm's score to this firm's, characteristic by characteristic.
 
+use super::characteristic;
 use crate::domain::decision::DecisionRecord;
-use crate::domain::Language;
 use crate::http::words::{Words, figures};
 
 /// Characteristics that get a row of their own; the others are added up in one.
 const ROWS_MAX: usize = 14;
 /// Width of the bars' view box.
 const WIDTH: f64 = 200.0;
+/// Width of the mark of a score. The axis does not begin at zero, so a score is a mark and not a bar.
+const MARK: f64 = 2.4;
 
 /// A row of the waterfall.
 pub struct Step {
@@ -26,7 +28,7 @@ pub struct Step {
 }
 
 /// The rows, from the average firm to this firm; empty where no points were recorded.
-pub fn steps(record: &DecisionRecord, label: fn(&str, Language) -> String, words: Words) -> Vec<Step> {
+pub fn steps(record: &DecisionRecord, words: Words) -> Vec<Step> {
     if record.points.is_empty() {
         return Vec::new();
     }
@@ -34,8 +36,8 @@ pub fn steps(record: &DecisionRecord, label: fn(&str, Language) -> String, words
         .points
         .iter()
         .map(|p| {
-            let value = p.value.map_or_else(|| words.t("missing"), |value| figures::number(value, 4));
-            (label(&p.feature, words.0), value, p.points - p.baseline)
+            let value = characteristic::value(&p.feature, p.value, words);
+            (characteristic::label(&p.feature, words), value, p.points - p.baseline)
         })
         .collect();
     let score = record.decision.score as f64;
@@ -62,8 +64,8 @@ fn lay_out(parts: &[(String, String, f64)], start: f64, score: f64, words: Words
         label,
         value: String::new(),
         points: figures::number(points, 1),
-        x: "0".to_owned(),
-        width: format!("{:.1}", x(points)),
+        x: format!("{:.1}", x(points) - MARK / 2.0),
+        width: format!("{MARK:.1}"),
         class: "total",
     };
     let mut steps = vec![total(words.t("case-waterfall-start"), start)];
@@ -92,11 +94,13 @@ mod tests {
     fn the_steps_lead_from_the_average_firm_to_this_one() {
         let parts = [("a".to_owned(), String::new(), -20.0), ("b".to_owned(), String::new(), 5.0)];
         let steps = lay_out(&parts, 600.0, 585.0, Words(Language::En));
-        let edge = |s: &Step| (s.x.parse::<f64>().unwrap(), s.x.parse::<f64>().unwrap() + s.width.parse::<f64>().unwrap());
+        let left = |s: &Step| s.x.parse::<f64>().unwrap();
+        let right = |s: &Step| left(s) + s.width.parse::<f64>().unwrap();
+        let middle = |s: &Step| (left(s) + right(s)) / 2.0;
         assert_eq!(steps.len(), 4);
         assert_eq!((steps[0].points.as_str(), steps[3].points.as_str()), ("600", "585"));
-        assert!((edge(&steps[1]).1 - edge(&steps[0]).1).abs() < 0.2, "the first step hangs on the average firm");
-        assert!((edge(&steps[2]).1 - edge(&steps[3]).1).abs() < 0.2, "the last step ends at this firm");
+        assert!((right(&steps[1]) - middle(&steps[0])).abs() < 0.2, "the first step hangs on the average firm");
+        assert!((right(&steps[2]) - middle(&steps[3])).abs() < 0.2, "the last step ends at this firm");
         assert_eq!((steps[1].class, steps[2].class), ("loss", "gain"));
     }
 }

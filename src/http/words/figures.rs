@@ -105,7 +105,11 @@ pub fn number(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return "—".to_owned();
     }
-    let written = format!("{:.*}", decimals, value.abs());
+    // Halves go away from zero, as in `points`; what is written out is the rounded number.
+    let scale = 10.0_f64.powi(decimals as i32);
+    let scaled = (value.abs() * scale).round();
+    let rounded = if scaled.is_finite() { scaled / scale } else { value.abs() };
+    let written = format!("{rounded:.decimals$}");
     let (whole, rest) = written.split_once('.').unwrap_or((&written, ""));
     let rest = rest.trim_end_matches('0');
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
@@ -170,6 +174,7 @@ mod tests {
     fn numbers_and_points_are_written_for_people() {
         assert_eq!(number(1234567.891, 2), "1,234,567.89");
         assert_eq!(number(-0.001, 2), "0");
+        assert_eq!((number(18.25, 1), points(18.25)), ("18.3".to_owned(), "+18.3".to_owned()));
         assert_eq!(number(12.0, 2), "12");
         assert_eq!(number(f64::NAN, 2), "—");
         assert_eq!(points(-12.34), "−12.3");

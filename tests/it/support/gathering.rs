@@ -13,9 +13,13 @@ use super::department::{Behaviour, Department};
 /// The firm of the samples.
 pub const FIRM: &str = "91330604MA2XY0014W";
 
-/// A consent of the firm, checked.
+/// A consent of the samples' firm, checked.
 pub fn pass() -> ConsentPass {
-    let uscc: Uscc = FIRM.parse().unwrap();
+    pass_of(&FIRM.parse().unwrap())
+}
+
+/// A consent of this firm, checked.
+pub fn pass_of(uscc: &Uscc) -> ConsentPass {
     let bank = BankId(Uuid::from_u128(2));
     let consent = Consent {
         id: ConsentId(Uuid::from_u128(1)),
@@ -27,7 +31,7 @@ pub fn pass() -> ConsentPass {
         document_sha256: None,
         revoked_at: None,
     };
-    consent.check(bank, &uscc, "working_capital", now()).unwrap()
+    consent.check(bank, uscc, "working_capital", now()).unwrap()
 }
 
 /// Two weeks after the samples' `as_of`.

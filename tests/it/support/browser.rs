@@ -1,0 +1,138 @@
+//! A real browser, driven through chromedriver.
+
+use std::io::{BufRead, BufReader};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use futures_util::FutureExt;
+use serde_json::json;
+use tempfile::TempDir;
+
+/// A chromedriver on a port of its own; ends with the value.
+struct Driver {
+    child: Child,
+    address: String,
+}
+
+impl Driver {
+    /// `None` where there is no chromedriver.
+    fn start() -> Option<Driver> {
+        let mut child = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.find(|line| line.as_ref().is_ok_and(|l| l.contains("successfully on port")));
+        let line = line.expect("chromedriver says on which port it listens").unwrap();
+        let port: u16 = line.trim_end_matches('.').rsplit(' ').next().unwrap().parse().unwrap();
+        // The pipe is read to its end, so that chromedriver never waits for room in it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Some(Driver { child, address: format!("http://127.0.0.1:{port}") })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How a browser is set up.
+#[derive(Clone, Copy)]
+pub struct Setup {
+    /// What it asks for in `Accept-Language`.
+    pub language: &'static str,
+    /// Width of its window in pixels.
+    pub width: u32,
+}
+
+/// Runs `test` in a fresh browser and closes the browser, also when the test fails.
+///
+/// Without chromedriver the test is skipped with a message, and fails where `CI` is set.
+pub async fn with_browser(setup: Setup, test: impl AsyncFnOnce(&Page)) {
+    let Some(driver) = Driver::start() else {
+        assert!(std::env::var_os("CI").is_none(), "chromedriver is missing: apt-get install chromium-driver");
+        eprintln!("SKIPPED: chromedriver is not installed (apt-get install chromium chromium-driver)");
+        return;
+    };
+    let profile = tempfile::tempdir().unwrap();
+    let client = connect(&driver, &profile, setup).await;
+    let page = Page(client.clone());
+    let outcome = AssertUnwindSafe(test(&page)).catch_unwind().await;
+    let closed = client.close().await;
+    drop(driver);
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+    closed.unwrap();
+}
+
+async fn connect(driver: &Driver, profile: &TempDir, setup: Setup) -> Client {
+    let mut options = json!({
+        "args": [
+            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", format!("--user-data-dir={}", profile.path().display()),
+            format!("--window-size={},900", setup.width),
+        ],
+        "prefs": { "intl.accept_languages": setup.language },
+    });
+    if Path::new("/usr/bin/chromium").exists() {
+        options["binary"] = json!("/usr/bin/chromium");
+    }
+    let capabilities = json!({ "goog:chromeOptions": options });
+    let mut builder = ClientBuilder::rustls().unwrap();
+    builder.capabilities(capabilities.as_object().unwrap().clone());
+    builder.connect(&driver.address).await.unwrap()
+}
+
+/// What is in the browser's window.
+pub struct Page(pub Client);
+
+impl Page {
+    /// Goes to an address.
+    pub async fn open(&self, address: &str) {
+        self.0.goto(address).await.unwrap();
+    }
+
+    /// The text of the first element that `css` selects; the test fails where there is none.
+    pub async fn text(&self, css: &str) -> String {
+        let found = self.0.wait().for_element(Locator::Css(css)).await;
+        found.unwrap_or_else(|e| panic!("{css}: {e}")).text().await.unwrap()
+    }
+
+    /// The number of elements that `css` selects.
+    pub async fn count(&self, css: &str) -> usize {
+        self.0.find_all(Locator::Css(css)).await.unwrap().len()
+    }
+
+    /// Replaces what is in a field.
+    pub async fn fill(&self, css: &str, text: &str) {
+        let field = self.0.find(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// What is in a field.
+    pub async fn value(&self, css: &str) -> String {
+        let field = self.0.find(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        field.prop("value").await.unwrap().unwrap_or_default()
+    }
+
+    /// Clicks, and waits until the page that it leads to is there.
+    pub async fn click(&self, css: &str) {
+        let element = self.0.find(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        element.click().await.unwrap();
+    }
+
+    /// The path of the address.
+    pub async fn path(&self) -> String {
+        self.0.current_url().await.unwrap().path().to_owned()
+    }
+}
