@@ -1,7 +1,7 @@
 //! The finance office's console under `/console`: log-in, the queue of cases, the page of one case with its review.
 //!
 //! Plain pages and forms: every page works without a script, and none is sent. A firm's code or name never stands in an
-//! address, which proxies log; cases are addressed by their own id, and searching is a POST.
+//! address, which proxies log; cases are addressed by their own id, and the words of a search travel in a form and a cookie.
 
 mod assets;
 mod case_page;
@@ -51,6 +51,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/cases", web::get().to(queue::show))
         .route("/cases", web::post().to(queue::search))
         .route("/cases/{id}", web::get().to(review::show))
+        .route("/cases/{id}/review", web::get().to(review::show_again))
         .route("/cases/{id}/review", web::post().to(review::submit))
         .route("/assets/{version}/{name}", web::get().to(assets::serve))
         .default_service(web::to(failure::no_such_page));

@@ -157,7 +157,8 @@ async fn what_firms_and_officers_write_is_text_and_never_markup() {
     let mut visitor = Visitor::logged_in(&console, Role::Officer).await;
     let mut pages = vec![visitor.get("/console/cases?state=asked").await.text().await.unwrap()];
     pages.push(visitor.get(&format!("/console/cases/{case}")).await.text().await.unwrap());
-    pages.push(visitor.post("/console/cases", &[("state", "all"), ("search", evil)]).await.text().await.unwrap());
+    visitor.post("/console/cases", &[("state", "all"), ("search", evil)]).await;
+    pages.push(visitor.get("/console/cases?state=all&search=kept").await.text().await.unwrap());
     let fields = [("verdict", "decline"), ("reason", "</textarea><script>"), ("limit", evil), ("seen", "9")];
     pages.push(visitor.post(&format!("/console/cases/{case}/review"), &fields).await.text().await.unwrap());
     for page in pages {
@@ -176,18 +177,25 @@ async fn a_search_stays_out_of_addresses_and_finds_by_name_and_by_code() {
     let mut visitor = Visitor::logged_in(&console, Role::Officer).await;
     for search in ["虞舜", firm.uscc.as_str()] {
         let answer = visitor.post("/console/cases", &[("state", "all"), ("search", search)]).await;
-        assert_eq!(answer.status(), StatusCode::OK, "the page comes at once, under an address without the search");
-        let page = answer.text().await.unwrap();
+        assert_eq!(answer.headers()[LOCATION], "/console/cases?state=all&search=kept");
+        let page = visitor.get("/console/cases?state=all&search=kept").await.text().await.unwrap();
         assert!(page.contains("虞舜伞业") && !page.contains("章镇茶叶"));
         let addresses = page.split("href=\"").chain(page.split("action=\"")).map(|p| p.split('"').next().unwrap());
         assert!(addresses.skip(1).all(|a| !a.contains(firm.uscc.as_str())));
     }
+    let page = visitor.get("/console/cases?state=all").await.text().await.unwrap();
+    assert!(page.contains("章镇茶叶"), "without the mark in the address the search does not apply");
     let answer = visitor.post("/console/cases", &[("state", "asked"), ("search", " ")]).await;
     assert_eq!(answer.headers()[LOCATION], "/console/cases?state=asked");
+    assert!(!visitor.cookie_header().contains("yuxin_search"), "an empty search is forgotten");
 
     let mut observer = Visitor::logged_in(&console, Role::Observer).await;
     let answer = observer.post("/console/cases", &[("state", "all"), ("search", "虞舜")]).await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN, "a search by name would unmask the cases");
+    let kept = firm.uscc.as_str().bytes().map(|b| format!("{b:02x}")).collect();
+    observer.cookies.push(("yuxin_search".to_owned(), kept));
+    let page = observer.get("/console/cases?search=kept").await.text().await.unwrap();
+    assert_eq!(page.matches("91330604****").count(), 2, "nor does its cookie");
     console.stop().await;
 }
 

@@ -15,6 +15,7 @@ use super::waterfall::{self, Step};
 use super::{ROOT, characteristic};
 use crate::domain::case::{REASON_CHARS_MAX, REASON_CHARS_MIN};
 use crate::domain::decision::{DecisionRecord, Reason};
+use crate::domain::size::StaffBasis;
 use crate::domain::{Case, CaseState, UsccVerdict, Verdict};
 use crate::http::words::{self, ReferText, Words, figures};
 
@@ -149,7 +150,7 @@ pub fn render(
         versions: versions(record, words),
         refer: decision.refer_reasons.iter().map(|r| words::refer_reason(words.0, r)).collect(),
         knock_outs: decision.reasons.iter().filter_map(|r| words::knock_out(words.0, &r.code)).collect(),
-        reasons: reason_lines(&decision.reasons, words),
+        reasons: reason_lines(record, words),
         steps: waterfall::steps(record, words),
         sources: evidence::sources(&record.dossier, words),
         acts: acts(case, reader),
@@ -170,13 +171,22 @@ fn request_facts(case: &Case, record: &DecisionRecord, reader: &CaseReader) -> V
         (words.t("case-amount"), figures::money(case.amount, words.0)),
         (words.t("case-term"), words.with("case-term-months", &[("months", request.term_months.into())])),
         (words.t("case-purpose"), purpose),
-        (words.t("case-size"), words.t(&format!("size-{}", record.decision.firm_size.as_str()))),
+        (words.t("case-size"), size(record, words)),
     ];
     // Bank, amount and month together may tell an observer which firm it is.
     if reader.sees_firm() {
         facts.insert(0, (words.t("case-bank"), case.bank_name.clone()));
     }
     facts
+}
+
+/// The size class, and whether the number of staff was declared or only insured.
+fn size(record: &DecisionRecord, words: Words) -> String {
+    let class = words.t(&format!("size-{}", record.decision.firm_size.as_str()));
+    match record.staff_basis {
+        Some(StaffBasis::Insured) => words.with("size-by-insured", &[("class", class.into())]),
+        Some(StaffBasis::Declared) | None => class,
+    }
 }
 
 fn versions(record: &DecisionRecord, words: Words) -> Vec<(String, String)> {
@@ -190,9 +200,9 @@ fn versions(record: &DecisionRecord, words: Words) -> Vec<(String, String)> {
 }
 
 /// Reasons that cost points; knock-outs are told apart from them.
-fn reason_lines(reasons: &[Reason], words: Words) -> Vec<ReasonLine> {
+fn reason_lines(record: &DecisionRecord, words: Words) -> Vec<ReasonLine> {
     let line = |reason: &Reason| ReasonLine {
-        text: characteristic::reason(reason, words),
+        text: characteristic::reason(reason, &record.dossier, words),
         source: reason.source.map(|source| words::source_name(words.0, source)),
         points: (reason.points_lost > 0.0).then(|| {
             let points = figures::number(reason.points_lost, 1);
@@ -200,7 +210,7 @@ fn reason_lines(reasons: &[Reason], words: Words) -> Vec<ReasonLine> {
         }),
         missing: reason.value.is_none(),
     };
-    reasons.iter().filter(|r| words::knock_out(words.0, &r.code).is_none()).map(line).collect()
+    record.decision.reasons.iter().filter(|r| words::knock_out(words.0, &r.code).is_none()).map(line).collect()
 }
 
 /// The acts on a case. Who may not know the firm does not read its name or code in them either.

@@ -1,9 +1,9 @@
 //! Characteristics of the model as an officer reads them: name, value in its unit, what it says when it costs points.
 
-use crate::domain::Fen;
 use crate::domain::decision::Reason;
+use crate::domain::{Dossier, Fen};
 use crate::features::{self, Unit};
-use crate::http::words::{Words, figures};
+use crate::http::words::{self, Words, figures};
 
 /// The characteristic's name; the bare name of one that this catalogue does not know (an older model's).
 pub fn label(name: &str, words: Words) -> String {
@@ -25,19 +25,27 @@ pub fn value(name: &str, value: Option<f64>, words: Words) -> String {
     }
 }
 
-/// What a principal reason says: the characteristic's text, or what it means that its value is missing.
-pub fn reason(reason: &Reason, words: Words) -> String {
-    match features::by_code(&reason.code) {
-        None => reason.code.clone(),
-        Some(feature) if reason.value.is_none() => feature.missing.in_language(words.0).to_owned(),
-        Some(feature) => feature.text.in_language(words.0).to_owned(),
+/// What a principal reason says: the characteristic's text; where its value is missing, which one it is, and what it means
+/// that the department did not give it, or that the department gave nothing at all.
+pub fn reason(reason: &Reason, dossier: &Dossier, words: Words) -> String {
+    let Some(feature) = features::by_code(&reason.code) else { return reason.code.clone() };
+    if reason.value.is_some() {
+        return feature.text.in_language(words.0).to_owned();
     }
+    let name = feature.label(words.0);
+    if dossier.has(feature.source) {
+        let why = feature.missing.in_language(words.0);
+        return words.with("reason-missing", &[("name", name.into()), ("why", why.into())]);
+    }
+    let source = words::source_name(words.0, feature.source);
+    words.with("reason-source-missing", &[("name", name.into()), ("source", source.into())])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Language;
+    use crate::domain::evidence::Evidence;
+    use crate::domain::{EvidenceStatus, Language};
 
     fn named(unit: Unit) -> &'static str {
         features::catalogue().find(|feature| feature.unit == unit).unwrap().name
@@ -56,11 +64,21 @@ mod tests {
     #[test]
     fn a_reason_is_told_in_words_and_an_unknown_one_by_its_code() {
         let feature = features::catalogue().next().unwrap();
-        let mut told = Reason { code: feature.code(), source: None, points_lost: 3.0, value: Some(1.0) };
-        assert_eq!(reason(&told, Words(Language::En)), feature.text.en);
-        told.value = None;
-        assert_eq!(reason(&told, Words(Language::En)), feature.missing.en);
-        told.code = "OF_AN_OLDER_MODEL".to_owned();
-        assert_eq!(reason(&told, Words(Language::En)), "OF_AN_OLDER_MODEL");
+        let mut given = Reason { code: feature.code(), source: None, points_lost: 3.0, value: Some(1.0) };
+        let told = |given: &Reason| reason(given, &silence(), Words(Language::En));
+        assert_eq!(told(&given), feature.text.en);
+        given.value = None;
+        assert_eq!(told(&given), format!("{}: no data from this source (Tax department)", feature.label.en));
+        given.code = "OF_AN_OLDER_MODEL".to_owned();
+        assert_eq!(told(&given), "OF_AN_OLDER_MODEL");
+    }
+
+    /// No department answered.
+    fn silence() -> Dossier {
+        fn nothing<R>() -> Evidence<R> {
+            Evidence::missing(EvidenceStatus::Unavailable, "")
+        }
+        let uscc = "91330604MA2XY0014W".parse().unwrap();
+        Dossier { uscc, tax: nothing(), social_insurance: nothing(), payment_history: nothing() }
     }
 }

@@ -316,7 +316,7 @@ fn series_summary(chart: &Chart, series: &Series, words: Words) -> Option<String
     let known = || chart.months.iter().zip(&series.values).filter_map(|(m, v)| v.map(|v| (*m, v)));
     let (low_month, low) = known().min_by(|a, b| a.1.total_cmp(&b.1))?;
     let (high_month, high) = known().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let (latest_month, latest) = known().last()?;
+    let (latest_month, latest) = known().next_back()?;
     let number = |value: f64| figures::number(value, 2);
     Some(words.with(
         "chart-summary-series",

@@ -12,7 +12,10 @@ use serde::Deserialize;
 
 use super::failure::{Failure, Kind};
 use super::frame::{Frame, page, see_other};
-use super::session::{self, LANGUAGE_COOKIE, LOGIN_COOKIE, SESSION_COOKIE, SignedIn, cookie, same_token};
+use super::session::{
+    self, LANGUAGE_COOKIE, LOGIN_COOKIE, SEARCH_COOKIE, SESSION_COOKIE, SignedIn, add_cookie, cookie, remove_cookie,
+    same_token,
+};
 use super::{Office, ROOT, review};
 use crate::domain::{CaseId, Language};
 use crate::http::words::Words;
@@ -117,7 +120,7 @@ fn form(request: &HttpRequest, office: &Office, status: StatusCode, blank: Blank
     };
     let mut response = page(status, &template, words)?;
     if known.is_none() {
-        add_cookie(&mut response, cookie(LOGIN_COOKIE, token, office), words)?;
+        add_cookie(&mut response, &cookie(LOGIN_COOKIE, token, office), words)?;
     }
     Ok(response)
 }
@@ -134,13 +137,6 @@ fn fresh_token() -> String {
     let mut bytes = [0; 16];
     OsRng.fill_bytes(&mut bytes);
     hex::encode(bytes)
-}
-
-fn add_cookie(response: &mut HttpResponse, cookie: actix_web::cookie::Cookie<'_>, words: Words) -> Result<(), Failure> {
-    response.add_cookie(&cookie).map_err(|error| {
-        tracing::error!(%error, "a cookie cannot be set");
-        Failure::new(Kind::Unavailable, words)
-    })
 }
 
 /// `POST /console/login`
@@ -180,7 +176,7 @@ pub async fn log_in(request: HttpRequest, filled: web::Form<LogInForm>, office: 
                 Some(case) if !draft.is_empty() => review::show_draft(&office, who, case, draft).await?,
                 _ => see_other(&destination(&case)),
             };
-            add_cookie(&mut response, cookie(SESSION_COOKIE, token.expose_secret().to_owned(), &office), words)?;
+            add_cookie(&mut response, &cookie(SESSION_COOKIE, token.expose_secret().to_owned(), &office), words)?;
             remove_cookie(&mut response, LOGIN_COOKIE, &office, words)?;
             Ok(response)
         }
@@ -199,17 +195,6 @@ pub async fn log_in(request: HttpRequest, filled: web::Form<LogInForm>, office: 
             Ok(response)
         }
     }
-}
-
-fn remove_cookie(
-    response: &mut HttpResponse,
-    name: &'static str,
-    office: &Office,
-    words: Words,
-) -> Result<(), Failure> {
-    let mut gone = cookie(name, String::new(), office);
-    gone.make_removal();
-    add_cookie(response, gone, words)
 }
 
 /// The token that a form of the page's head carries.
@@ -235,6 +220,7 @@ pub async fn log_out(request: HttpRequest, filled: web::Form<HeadForm>, office: 
         }
     }
     remove_cookie(&mut response, SESSION_COOKIE, &office, words)?;
+    remove_cookie(&mut response, SEARCH_COOKIE, &office, words)?;
     Ok(response)
 }
 
@@ -252,7 +238,7 @@ pub async fn switch_language(request: HttpRequest, filled: web::Form<HeadForm>, 
     let mut chosen = cookie(LANGUAGE_COOKIE, language.tag().to_owned(), &office);
     chosen.set_max_age(actix_web::cookie::time::Duration::days(365));
     let mut response = see_other(&way_back(&filled.back));
-    add_cookie(&mut response, chosen, words)?;
+    add_cookie(&mut response, &chosen, words)?;
     Ok(response)
 }
 

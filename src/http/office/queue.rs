@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::failure::{Failure, Kind};
 use super::frame::{Frame, page, see_other};
-use super::session::CaseReader;
+use super::session::{CaseReader, SEARCH_COOKIE, add_cookie, cookie, remove_cookie};
 use super::{Office, ROOT};
 use crate::domain::{Case, CaseState, Outcome};
 use crate::http::words::{self, REFER_CODES, Words, figures};
@@ -66,9 +66,12 @@ pub struct QueueQuery {
     reason: String,
     #[serde(default)]
     page: String,
+    /// Whether the search that the cookie keeps applies.
+    #[serde(default)]
+    search: String,
 }
 
-/// The form of the queue. Its buttons change the state or the page and keep the rest.
+/// The form of the queue.
 #[derive(Deserialize)]
 pub struct QueueForm {
     #[serde(default)]
@@ -76,13 +79,9 @@ pub struct QueueForm {
     #[serde(default)]
     state: String,
     #[serde(default)]
-    to_state: String,
-    #[serde(default)]
     reason: String,
     #[serde(default)]
     search: String,
-    #[serde(default)]
-    page: String,
 }
 
 /// What of the queue is shown.
@@ -103,11 +102,22 @@ impl View {
         }
     }
 
-    /// The address of this view without its search.
+    /// The address of this view. It says that there is a search, not which.
     fn address(&self) -> String {
         let reason = self.reason.map(|code| format!("&reason={code}")).unwrap_or_default();
+        let search = if self.search.is_empty() { "" } else { "&search=kept" };
         let page = if self.page > 1 { format!("&page={}", self.page) } else { String::new() };
-        format!("{ROOT}/cases?state={}{reason}{page}", self.tab.as_str())
+        format!("{ROOT}/cases?state={}{reason}{search}{page}", self.tab.as_str())
+    }
+
+    /// The first page of another tab.
+    fn on_tab(&self, tab: Tab) -> View {
+        View { tab, reason: self.reason, search: self.search.clone(), page: 1 }
+    }
+
+    /// Another page.
+    fn on_page(&self, page: u32) -> View {
+        View { tab: self.tab, reason: self.reason, search: self.search.clone(), page }
     }
 
     fn filter(&self, now: Timestamp) -> CaseFilter {
@@ -189,7 +199,6 @@ struct QueuePage {
     tabs: Vec<TabLink>,
     reasons: Vec<ReasonOption>,
     state: &'static str,
-    reason: &'static str,
     search: String,
     may_search: bool,
     filtered: bool,
@@ -197,8 +206,8 @@ struct QueuePage {
     rows: Vec<Row>,
     empty: String,
     total: String,
-    previous: Option<u32>,
-    next: Option<u32>,
+    previous: Option<String>,
+    next: Option<String>,
 }
 
 /// `GET /console`
@@ -215,10 +224,19 @@ pub async fn show(
 ) -> Result<HttpResponse, Failure> {
     let reader = CaseReader::enter(&request, &office, None).await?;
     let query = query.map(web::Query::into_inner).unwrap_or_default();
-    render(&reader, &office, View::new(&query.state, &query.reason, "", &query.page)).await
+    let kept = if query.search.is_empty() { String::new() } else { kept_search(&request) };
+    // A search by name would tell an observer which masked case is whose.
+    let search = if reader.sees_firm() { kept.as_str() } else { "" };
+    render(&reader, &office, View::new(&query.state, &query.reason, search, &query.page)).await
 }
 
-/// `POST /console/cases`: the search, with its words in the body, since addresses are logged on the way.
+fn kept_search(request: &HttpRequest) -> String {
+    let kept = request.cookie(SEARCH_COOKIE).and_then(|cookie| hex::decode(cookie.value()).ok());
+    kept.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+/// `POST /console/cases`: the search. Its words come in the body and are kept in a cookie, since addresses are logged on the
+/// way; the page itself is then a GET, so that going back to it from a case works.
 pub async fn search(
     request: HttpRequest,
     filled: web::Form<QueueForm>,
@@ -226,16 +244,19 @@ pub async fn search(
 ) -> Result<HttpResponse, Failure> {
     let reader = CaseReader::enter(&request, &office, None).await?;
     reader.0.check_token(&filled.csrf)?;
-    let state = if filled.to_state.is_empty() { &filled.state } else { &filled.to_state };
-    let view = View::new(state, &filled.reason, &filled.search, &filled.page);
-    if view.search.is_empty() {
-        return Ok(see_other(&view.address()));
-    }
-    // A search by name would tell an observer which masked case is whose.
-    if !reader.sees_firm() {
+    let view = View::new(&filled.state, &filled.reason, &filled.search, "");
+    if !view.search.is_empty() && !reader.sees_firm() {
         return Err(reader.0.failure(Kind::Forbidden));
     }
-    render(&reader, &office, view).await
+    let mut response = see_other(&view.address());
+    match view.search.is_empty() {
+        true => remove_cookie(&mut response, SEARCH_COOKIE, &office, reader.0.words)?,
+        false => {
+            let kept = cookie(SEARCH_COOKIE, hex::encode(&view.search), &office);
+            add_cookie(&mut response, &kept, reader.0.words)?;
+        }
+    }
+    Ok(response)
 }
 
 async fn render(reader: &CaseReader, office: &Office, mut view: View) -> Result<HttpResponse, Failure> {
@@ -257,15 +278,14 @@ async fn render(reader: &CaseReader, office: &Office, mut view: View) -> Result<
         tabs,
         reasons: reason_options(&view, words),
         state: view.tab.as_str(),
-        reason: view.reason.unwrap_or_default(),
         may_search: reader.sees_firm(),
         filtered: view.reason.is_some() || !view.search.is_empty(),
         clear: View::new(view.tab.as_str(), "", "", "").address(),
         rows: rows(&found, reader, now),
         empty: empty(&view, words),
         total,
-        previous: (view.page > 1).then(|| view.page - 1),
-        next: (view.page < pages).then(|| view.page + 1),
+        previous: (view.page > 1).then(|| view.on_page(view.page - 1).address()),
+        next: (view.page < pages).then(|| view.on_page(view.page + 1).address()),
         search: view.search,
     };
     page(StatusCode::OK, &template, words)
@@ -295,7 +315,7 @@ async fn tabs(store: &Store, view: &View, now: Timestamp, words: Words) -> Resul
             TabLink {
                 name: tab.as_str(),
                 label: words.t(&format!("queue-tab-{}", tab.as_str())),
-                address: View::new(tab.as_str(), view.reason.unwrap_or_default(), "", "").address(),
+                address: view.on_tab(tab).address(),
                 count,
                 current: tab == view.tab,
                 alarm: tab == Tab::Overdue && count > 0,
@@ -364,7 +384,7 @@ mod tests {
     #[test]
     fn an_address_of_the_queue_never_carries_a_search() {
         let view = View::new("asked", "CODE_SUSPECT", "91330604MA2XY0014W", "3");
-        assert_eq!(view.address(), "/console/cases?state=asked&reason=CODE_SUSPECT&page=3");
+        assert_eq!(view.address(), "/console/cases?state=asked&reason=CODE_SUSPECT&search=kept&page=3");
         assert_eq!(view.filter(Timestamp::UNIX_EPOCH).search.as_deref(), Some("91330604MA2XY0014W"));
     }
 

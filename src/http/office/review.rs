@@ -230,6 +230,12 @@ pub async fn show_draft(office: &Office, who: SignedIn, case: CaseId, reason: St
     render(StatusCode::OK, &reader, &found, Some(draft), banner)
 }
 
+/// `GET /console/cases/{id}/review`: the address of a refused form, opened again.
+pub async fn show_again(path: web::Path<String>) -> HttpResponse {
+    let id: Option<CaseId> = path.parse().ok();
+    see_other(&id.map_or_else(|| ROOT.to_owned(), |id| format!("{ROOT}/cases/{id}")))
+}
+
 /// `POST /console/cases/{id}/review`
 pub async fn submit(
     request: HttpRequest,
@@ -251,10 +257,10 @@ pub async fn submit(
     let reader = &reviewer.0;
     let found = find(&office, reader, id).await?;
     if found.0.state == CaseState::Closed {
-        return closed_meanwhile(&office, reader, &found, draft);
+        return closed_meanwhile(reader, &found, draft);
     }
     if filled.seen != found.0.reviews.len().to_string() {
-        return changed_meanwhile(&office, reader, &found, draft);
+        return changed_meanwhile(reader, &found, draft);
     }
     match check(&draft, found.0.amount, reader.0.words) {
         Ok(checked) => record(&office, reader, found, draft, checked).await,
@@ -290,7 +296,7 @@ async fn record(
         Ok(_) => Ok(see_other(&format!("{ROOT}/cases/{id}?saved=1"))),
         Err(StoreError::CaseClosed) => {
             let found = find(office, reader, Some(id)).await?;
-            closed_meanwhile(office, reader, &found, draft)
+            closed_meanwhile(reader, &found, draft)
         }
         Err(error @ StoreError::NoSuchCase) => Err(Failure::store(&error, reader.0.words)),
         Err(error) => {
@@ -312,7 +318,7 @@ fn last_act(review: &Review, words: Words) -> [(&'static str, Value<'_>); 3] {
 }
 
 /// The case was closed before this review came: it is shown as it is now, with what was typed.
-fn closed_meanwhile(office: &Office, reader: &CaseReader, found: &(Case, DecisionRecord), draft: Draft) -> Answer {
+fn closed_meanwhile(reader: &CaseReader, found: &(Case, DecisionRecord), draft: Draft) -> Answer {
     let words = reader.0.words;
     let warning = match found.0.closing() {
         Some(closing) if closing.user == reader.0.session.user.id => {
@@ -327,7 +333,7 @@ fn closed_meanwhile(office: &Office, reader: &CaseReader, found: &(Case, Decisio
 }
 
 /// Somebody asked something while this review was being written: the officer sees it before sending again.
-fn changed_meanwhile(office: &Office, reader: &CaseReader, found: &(Case, DecisionRecord), draft: Draft) -> Answer {
+fn changed_meanwhile(reader: &CaseReader, found: &(Case, DecisionRecord), draft: Draft) -> Answer {
     let words = reader.0.words;
     let warning = found.0.reviews.last().map(|last| words.with("review-stale-changed", &last_act(last, words)));
     let banner = Banner { warning, ..Banner::default() };

@@ -1,8 +1,8 @@
 //! Who is there: sessions from a cookie, permissions as types, tokens of forms.
 
-use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::ACCEPT_LANGUAGE;
+use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 
@@ -19,6 +19,9 @@ pub const LOGIN_COOKIE: &str = "yuxin_login";
 /// The cookie that remembers the language.
 pub const LANGUAGE_COOKIE: &str = "yuxin_language";
 
+/// The cookie that keeps the words of a search, which may not stand in an address; in hexadecimal.
+pub const SEARCH_COOKIE: &str = "yuxin_search";
+
 /// A cookie of the console: out of the reach of scripts and of other sites.
 pub fn cookie(name: &'static str, value: String, office: &Office) -> Cookie<'static> {
     Cookie::build(name, value)
@@ -27,6 +30,26 @@ pub fn cookie(name: &'static str, value: String, office: &Office) -> Cookie<'sta
         .same_site(SameSite::Strict)
         .secure(office.secure_cookies)
         .finish()
+}
+
+/// Adds a cookie to an answer.
+pub fn add_cookie(response: &mut HttpResponse, cookie: &Cookie<'_>, words: Words) -> Result<(), Failure> {
+    response.add_cookie(cookie).map_err(|error| {
+        tracing::error!(%error, "a cookie cannot be set");
+        Failure::new(Kind::Unavailable, words)
+    })
+}
+
+/// Makes the browser forget a cookie.
+pub fn remove_cookie(
+    response: &mut HttpResponse,
+    name: &'static str,
+    office: &Office,
+    words: Words,
+) -> Result<(), Failure> {
+    let mut gone = cookie(name, String::new(), office);
+    gone.make_removal();
+    add_cookie(response, &gone, words)
 }
 
 /// The language that the reader chose, else the one that the browser asks for, else zh-CN.

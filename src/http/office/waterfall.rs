@@ -89,6 +89,7 @@ fn lay_out(parts: &[(String, String, f64)], start: f64, score: f64, words: Words
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Language;
 
     #[test]
     fn the_steps_lead_from_the_average_firm_to_this_one() {

@@ -100,6 +100,7 @@ size-large = large
 size-medium = medium
 size-small = small
 size-micro = micro
+size-by-insured = { $class } (staff counted by insurance)
 size-undetermined = size undetermined
 
 ## Case page
@@ -141,6 +142,8 @@ case-reasons = Principal reasons for lost points
 case-reasons-none = No characteristic is below average.
 case-reason-points = { $points } points lost
 case-reason-missing = no data
+reason-missing = { $name }: { $why }
+reason-source-missing = { $name }: no data from this source ({ $source })
 case-waterfall = Where the score comes from
 case-waterfall-hint = From the score of the average firm of the training data, adding and subtracting each characteristic, to this firm’s score.
 case-waterfall-start = Average firm

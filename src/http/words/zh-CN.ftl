@@ -88,6 +88,7 @@ size-large = 大型
 size-medium = 中型
 size-small = 小型
 size-micro = 微型
+size-by-insured = { $class }（人数按参保人数计）
 size-undetermined = 规模无法判定
 
 ## 案件页
@@ -126,6 +127,8 @@ case-reasons = 主要扣分原因
 case-reasons-none = 没有低于平均水平的指标。
 case-reason-points = 扣 { $points } 分
 case-reason-missing = 数据缺失
+reason-missing = { $name }：{ $why }
+reason-source-missing = { $name }：没有{ $source }的数据
 case-waterfall = 评分由来
 case-waterfall-hint = 从训练数据中平均企业的得分出发，逐项加减，得到本企业得分。
 case-waterfall-start = 平均企业

@@ -78,7 +78,7 @@ impl Specimen {
         };
         let points = points();
         let features = points.iter().map(|p| (p.feature.clone(), p.value)).collect();
-        (DecisionRecord { decision, dossier, features, points }, case)
+        (DecisionRecord { decision, staff_basis: Some(size::StaffBasis::Declared), dossier, features, points }, case)
     }
 
     fn decision(&self, bank: BankId, case_id: CaseId, dossier: &Dossier) -> Decision {
@@ -104,9 +104,9 @@ impl Specimen {
             limit: None,
             indicated_limit: Fen::from_yuan(3_250_000),
             reasons: vec![
-                reason("tax_late_filings_24m", Some(SourceKind::Tax), 18.25, Some(3.0)),
-                reason("kwh_trend_12m", Some(SourceKind::PaymentHistory), 9.5, Some(-0.18)),
-                reason("top_buyer_share_12m", Some(SourceKind::Tax), 6.0, None),
+                reason("TAX_LATE_FILINGS", Some(SourceKind::Tax), 18.25, Some(3.0)),
+                reason("PAY_KWH_CHANGE", Some(SourceKind::PaymentHistory), 9.5, Some(-0.18)),
+                reason("TAX_TOP_BUYER_SHARE", Some(SourceKind::Tax), 6.0, None),
             ],
             refer_reasons: self.refer.clone(),
             evidence: dossier.lines(),
@@ -245,30 +245,27 @@ fn payment_history() -> PaymentHistoryRecord {
 
 fn points() -> Vec<CharacteristicPoints> {
     let rows: [(&str, Option<f64>, f64); 17] = [
-        ("tax_late_filings_24m", Some(3.0), -18.25),
-        ("revenue_12m", Some(12_430_000.0), 7.5),
-        ("revenue_yoy", Some(0.1123), 5.25),
-        ("kwh_trend_12m", Some(-0.18), -9.5),
-        ("heads_change_12m", Some(-0.1429), -4.75),
-        ("top_buyer_share_12m", None, -6.0),
-        ("days_past_due_max_24m", Some(31.0), -5.5),
+        ("tax_late_filings", Some(3.0), -18.25),
+        ("tax_revenue", Some(12_430_000.0), 7.5),
+        ("tax_revenue_growth", Some(0.1123), 5.25),
+        ("pay_kwh_change", Some(-0.18), -9.5),
+        ("si_heads_change", Some(-0.1429), -4.75),
+        ("tax_top_buyer_share", None, -6.0),
+        ("pay_max_dpd_24m", Some(31.0), -5.5),
         ("tax_rating", None, 3.25),
-        ("arrears_to_revenue", Some(0.0099), -2.5),
-        ("months_active_24m", Some(22.0), 1.75),
-        ("void_ratio_12m", Some(0.021), 1.0),
-        ("late_bills_12m", Some(1.0), -1.5),
-        ("utilisation", Some(0.9), -1.25),
-        ("margin_proxy_12m", Some(0.31), 2.0),
-        ("supplier_delay_days", None, -0.5),
-        ("insured_heads", Some(12.0), 0.25),
-        ("wage_arrears_open", Some(0.0), 0.5),
+        ("tax_arrears_to_revenue", Some(0.0099), -2.5),
+        ("tax_active_months", Some(22.0), 1.75),
+        ("tax_void_ratio", Some(0.021), 1.0),
+        ("pay_late_bills", Some(1.0), -1.5),
+        ("pay_utilisation", Some(0.9), -1.25),
+        ("tax_gross_margin", Some(0.31), 2.0),
+        ("pay_supplier_delay", None, -0.5),
+        ("si_heads", Some(12.0), 0.25),
+        ("pay_wage_arrears", Some(0.0), 0.5),
     ];
-    rows.into_iter()
-        .map(|(feature, value, delta)| CharacteristicPoints {
-            feature: feature.to_owned(),
-            value,
-            points: 36.0 + delta,
-            baseline: 36.0,
-        })
-        .collect()
+    let row = |(feature, value, delta): (&str, Option<f64>, f64)| {
+        assert!(yuxin::features::by_name(feature).is_some(), "{feature} is not in the catalogue");
+        CharacteristicPoints { feature: feature.to_owned(), value, points: 36.0 + delta, baseline: 36.0 }
+    };
+    rows.into_iter().map(row).collect()
 }
