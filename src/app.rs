@@ -12,8 +12,6 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 
 use crate::decide::{Decider, Engine, EngineError};
-use crate::domain::Language;
-use crate::features;
 use crate::http::api::decisions::KeysInUse;
 use crate::http::auth::Quotas;
 use crate::http::body::BodyLimits;
@@ -147,8 +145,7 @@ fn serve(
     let at = settings.server.clone();
     let limits = BodyLimits { bytes_max: at.body_bytes_max, timeout: Duration::from_millis(at.body_timeout_ms) };
     let store = web::Data::new(store.clone());
-    let office =
-        web::Data::new(Office { store: Store::clone(&store), secure_cookies: at.secure_cookies, label: feature_label });
+    let office = web::Data::new(Office { store: Store::clone(&store), secure_cookies: at.secure_cookies });
     let (decider, metrics) = (decider.clone(), web::Data::new(metrics.clone()));
     let quotas = web::Data::new(Quotas::new(at.quota_per_second, at.quota_burst));
     let (keys, limits) = (web::Data::new(KeysInUse::default()), web::Data::new(limits));
@@ -173,11 +170,6 @@ fn serve(
     let (listener, address) = listen(at.listen, "server.listen")?;
     let server = server.shutdown_timeout(at.drain_seconds).disable_signals().listen(listener)?;
     Ok((server.run(), address))
-}
-
-/// A feature's name for people; its own name where the catalogue no longer has it.
-fn feature_label(name: &str, language: Language) -> String {
-    features::by_name(name).map_or(name, |feature| feature.label(language)).to_owned()
 }
 
 fn manage(
