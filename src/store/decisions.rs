@@ -172,6 +172,7 @@ impl Store {
 struct CommitDecision {
     record: DecisionRecord,
     text: String,
+    digest: String,
     case: Option<CaseRow>,
     idempotency: Option<IdempotencyEntry>,
 }
@@ -197,7 +198,9 @@ impl CommitDecision {
         let text = serde_json::to_string(&entry.record)
             .map_err(|_| StoreError::Conflict(format!("decision {} cannot be written as JSON", decision.id)))?;
         let case = entry.case.as_ref().map(CaseRow::of);
-        Ok(CommitDecision { text, case, idempotency: entry.idempotency, record: entry.record })
+        // Written and hashed here, by the callers side by side, and not by the one writer.
+        let digest = sha256(text.as_bytes());
+        Ok(CommitDecision { text, digest, case, idempotency: entry.idempotency, record: entry.record })
     }
 }
 
@@ -221,7 +224,7 @@ impl Write for CommitDecision {
             decision.decided_at.as_millisecond(),
             &self.text,
         )?;
-        batch.append(Kind::Decision, &id, &sha256(self.text.as_bytes()), decision.decided_at).await?;
+        batch.append(Kind::Decision, &id, &self.digest, decision.decided_at).await?;
         if let Some(case) = &self.case {
             insert_case(batch, case, decision.decided_at).await?;
         }

@@ -341,3 +341,32 @@ async fn the_walk_sees_one_state_while_others_write(#[values(Sqlite, Postgresql)
     assert!(walks > 1);
     assert_eq!(store.verify_audit().await.unwrap().entries, 602);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chain_can_be_recomputed_as_the_documentation_says() {
+    use sha2::{Digest, Sha256};
+    use sqlx::{Connection, SqliteConnection};
+    let place = Place::on(Sqlite).await.unwrap();
+    let head = filled(&place).await.verify_audit().await.unwrap();
+    let mut connection = SqliteConnection::connect(&place.url).await.unwrap();
+    let rows: Vec<(i64, i64, String, String, String, String)> =
+        sqlx::query_as("SELECT seq, at, kind, subject, digest, hash FROM audit ORDER BY seq")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    let mut previous = "0".repeat(64);
+    for (seq, at, kind, subject, digest, hash) in rows {
+        let text = format!("{previous}\n{seq}\n{at}\n{kind}\n{subject}\n{digest}");
+        previous = hex::encode(Sha256::digest(text));
+        assert_eq!(previous, hash);
+        if kind == "decision" {
+            let (record,): (String,) = sqlx::query_as("SELECT record FROM decisions WHERE id = $1")
+                .bind(subject)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            assert_eq!(hex::encode(Sha256::digest(record)), digest);
+        }
+    }
+    assert_eq!(previous, head.head_hash);
+}

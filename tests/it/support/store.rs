@@ -171,7 +171,7 @@ pub fn decision(bank: BankId, uscc: Uscc) -> DecisionEntry {
         case_id: None,
     };
     let features = BTreeMap::from([("revenue_12m_fen".into(), Some(0.1 + 0.2)), ("heads".into(), None)]);
-    let record = DecisionRecord { decision, dossier, features, points: Vec::new() };
+    let record = DecisionRecord { decision, dossier, features, staff_basis: None, points: Vec::new() };
     DecisionEntry { record, case: None, idempotency: None }
 }
 
