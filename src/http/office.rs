@@ -9,6 +9,7 @@ mod characteristic;
 mod chart;
 mod evidence;
 mod failure;
+mod form;
 mod frame;
 mod headers;
 mod login;

@@ -248,6 +248,9 @@ async fn refusals_are_pages_in_the_readers_language() {
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.text().await.unwrap().contains("不能超过申请金额 500 万元"));
 
+    assert_eq!(visitor.get("/console/logout").await.status(), StatusCode::NOT_FOUND, "logging out is not a link");
+    assert_eq!(visitor.get(&review).await.headers()[LOCATION], review.trim_end_matches("/review"));
+
     let mut observer = Visitor::logged_in(&console, Role::Observer).await;
     let answer = observer.post(&review, &[("seen", "0"), ("verdict", "decline"), ("reason", "观察员不能办理")]).await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
@@ -263,6 +266,23 @@ async fn refusals_are_pages_in_the_readers_language() {
     assert!(request.send().await.unwrap().text().await.unwrap().contains("Page not found"));
     let (case, _) = console.store.case(case).await.unwrap().unwrap();
     assert!(case.reviews.is_empty(), "no refused form left a trace");
+    console.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_trickles_in_is_cut_off() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let console = Console::start().await;
+    let address = console.address.trim_start_matches("http://").to_owned();
+    let mut slow = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /console/login HTTP/1.1\r\nhost: {address}\r\ncontent-length: 100\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\nname="
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 15];
+    slow.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408 Re");
     console.stop().await;
 }
 

@@ -26,6 +26,8 @@ pub enum Kind {
     Csrf,
     /// The form is too large.
     TooLarge,
+    /// The form took too long to arrive.
+    TooSlow,
     /// The form cannot be read.
     BadForm,
     /// The store does not answer.
@@ -80,6 +82,7 @@ impl Failure {
             Kind::Admin => "error-admin",
             Kind::Csrf => "error-csrf",
             Kind::TooLarge => "error-too-large",
+            Kind::TooSlow => "error-too-slow",
             Kind::BadForm => "error-bad-form",
             Kind::Unavailable => "error-unavailable",
         }
@@ -108,6 +111,7 @@ impl ResponseError for Failure {
             Kind::NotFound => StatusCode::NOT_FOUND,
             Kind::Forbidden | Kind::Admin | Kind::Csrf => StatusCode::FORBIDDEN,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Kind::BadForm => StatusCode::BAD_REQUEST,
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::LoggedOut { .. } => StatusCode::SEE_OTHER,

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::failure::{Failure, Kind};
+use super::form::Filled;
 use super::frame::{Frame, page, see_other};
 use super::session::{
     self, LANGUAGE_COOKIE, LOGIN_COOKIE, SEARCH_COOKIE, SESSION_COOKIE, SignedIn, add_cookie, cookie, remove_cookie,
@@ -140,9 +141,9 @@ fn fresh_token() -> String {
 }
 
 /// `POST /console/login`
-pub async fn log_in(request: HttpRequest, filled: web::Form<LogInForm>, office: web::Data<Office>) -> Answer {
+pub async fn log_in(request: HttpRequest, filled: Filled<LogInForm>, office: web::Data<Office>) -> Answer {
     let words = session::words(&request);
-    let LogInForm { csrf, name, password: SecretText(password), case, draft } = filled.into_inner();
+    let LogInForm { csrf, name, password: SecretText(password), case, draft } = filled.0;
     let blank = |error: String| Blank {
         name: name.clone(),
         case: case_id(&case),
@@ -209,7 +210,7 @@ pub struct HeadForm {
 }
 
 /// `POST /console/logout`
-pub async fn log_out(request: HttpRequest, filled: web::Form<HeadForm>, office: web::Data<Office>) -> Answer {
+pub async fn log_out(request: HttpRequest, Filled(filled): Filled<HeadForm>, office: web::Data<Office>) -> Answer {
     let words = session::words(&request);
     let mut response = see_other(&format!("{ROOT}/login?why=out"));
     if let Some(who) = SignedIn::find(&request, &office).await? {
@@ -225,7 +226,11 @@ pub async fn log_out(request: HttpRequest, filled: web::Form<HeadForm>, office: 
 }
 
 /// `POST /console/language`
-pub async fn switch_language(request: HttpRequest, filled: web::Form<HeadForm>, office: web::Data<Office>) -> Answer {
+pub async fn switch_language(
+    request: HttpRequest,
+    Filled(filled): Filled<HeadForm>,
+    office: web::Data<Office>,
+) -> Answer {
     let words = session::words(&request);
     let expected = match SignedIn::find(&request, &office).await? {
         Some(who) => who.session.csrf,

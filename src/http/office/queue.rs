@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::failure::{Failure, Kind};
+use super::form::Filled;
 use super::frame::{Frame, page, see_other};
 use super::session::{CaseReader, SEARCH_COOKIE, add_cookie, cookie, remove_cookie};
 use super::{Office, ROOT};
@@ -239,7 +240,7 @@ fn kept_search(request: &HttpRequest) -> String {
 /// way; the page itself is then a GET, so that going back to it from a case works.
 pub async fn search(
     request: HttpRequest,
-    filled: web::Form<QueueForm>,
+    Filled(filled): Filled<QueueForm>,
     office: web::Data<Office>,
 ) -> Result<HttpResponse, Failure> {
     let reader = CaseReader::enter(&request, &office, None).await?;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::case_page::{Banner, FieldError, render};
 use super::failure::{Failure, Kind};
+use super::form::Filled;
 use super::frame::see_other;
 use super::session::{CaseReader, SignedIn};
 use super::{Office, ROOT, login};
@@ -240,7 +241,7 @@ pub async fn show_again(path: web::Path<String>) -> HttpResponse {
 pub async fn submit(
     request: HttpRequest,
     path: web::Path<String>,
-    filled: web::Form<SentReview>,
+    Filled(filled): Filled<SentReview>,
     office: web::Data<Office>,
 ) -> Answer {
     let id: Option<CaseId> = path.parse().ok();

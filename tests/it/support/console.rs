@@ -1,11 +1,14 @@
 //! The console on a free port, over a store in a temporary folder.
 
+use std::time::Duration;
+
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use yuxin::domain::{BankId, CaseId, Review, Role, User, Verdict};
+use yuxin::http::body::BodyLimits;
 use yuxin::http::office::{self, Office};
 use yuxin::observe::Metrics;
 use yuxin::store::{DecisionEntry, Store};
@@ -45,11 +48,9 @@ impl Console {
             store.create_user(role.as_str(), role, &SecretString::from(PASSWORD), now).await.unwrap();
         }
         let data = web::Data::new(Office { store: store.clone(), secure_cookies: false });
-        let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(office::configure))
-            .workers(1)
-            .disable_signals()
-            .bind(("127.0.0.1", port))
-            .unwrap();
+        let limits = web::Data::new(BodyLimits { bytes_max: 65_536, timeout: Duration::from_millis(1500) });
+        let app = move || App::new().app_data(data.clone()).app_data(limits.clone()).configure(office::configure);
+        let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", port)).unwrap();
         let address = format!("http://{}", server.addrs()[0]);
         let server = server.run();
         let handle = server.handle();
