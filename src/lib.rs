@@ -12,13 +12,14 @@
 //! |---|---|---|
 //! | [`domain`] | firms, evidence, consents, decisions, cases | nothing |
 //! | [`features`] | the catalogue and its extraction | domain |
-//! | [`model`] | training, the artifact, scoring, reasons, interval | domain, features |
+//! | [`model`] | training, the artifact, scoring, reasons, interval | domain |
+//! | [`data`] | rows in CSV and XLSX files, for training and scoring | domain, model |
 //! | [`policy`] | knock-outs, flags, cut-offs, limits | domain, features, model |
 //! | [`sources`] | the departments, asked with a consent's pass | domain, settings, observe |
 //! | [`store`] | everything durable, one writer, the audit chain | domain, settings, observe |
 //! | [`decide`] | the spine | all of the above |
 //! | [`http`] | bank API, console, management | decide, store, features, domain, observe |
-//! | [`sandbox`] | a synthetic district, the departments, replay | domain, features, sources |
+//! | [`sandbox`] | a synthetic district, the departments, replay | domain |
 //! | [`app`], [`cli`] | wiring and commands | everything |
 //!
 //! Domain, features, model and policy are pure: no runtime, no network, no database, no clock. `tests/it/architecture.rs` holds

@@ -35,7 +35,7 @@ pub struct FeaturesArgs {
     #[arg(long, default_value_t = crate::sandbox::DEFAULT_FIRMS, requires = "district")]
     firms: u32,
     /// As-of date of the district [default: the end of the last complete month]
-    #[arg(long, requires = "district")]
+    #[arg(long, requires = "district", value_parser = super::sandbox::read_as_of)]
     as_of: Option<Date>,
     /// Scoring date; nothing after it is looked at [default: each source's own as-of date]
     #[arg(long)]
@@ -157,5 +157,6 @@ id = "district-scorecard"
 period = "synthetic district as of 2025-12-31, defaults drawn for the 12 months after"
 # `uscc` and `true_pd` are no evidence. `tax_zero_filings` says nearly the same as `tax_active_months`, and beside it would
 # take its weight: of a firm whose department shares invoices but no returns the model would then not see that it stands still.
-exclude = ["uscc", "true_pd", "tax_zero_filings"]
+# `tax_vat_burden` has no direction of risk by itself (it wants a comparison with the industry), and its bins would follow noise.
+exclude = ["uscc", "true_pd", "tax_zero_filings", "tax_vat_burden"]
 "#;

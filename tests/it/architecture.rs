@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("features", &["domain"]),
-    ("model", &["domain", "features"]),
+    ("model", &["domain"]),
+    ("data", &["domain", "model"]),
     ("policy", &["domain", "features", "model"]),
     ("settings", &["domain"]),
     ("observe", &["domain"]),
     ("sources", &["domain", "observe", "settings"]),
     ("store", &["domain", "observe", "settings"]),
     ("decide", &["domain", "features", "model", "policy", "sources", "store", "observe"]),
-    ("sandbox", &["domain", "features", "sources"]),
+    ("sandbox", &["domain"]),
     ("http", &["domain", "features", "decide", "store", "observe"]),
     ("app", &["domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "http"]),
     (
@@ -36,6 +37,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("linfa_logistic", &["model/fit.rs"]),
     ("prometheus", &["observe.rs"]),
     ("anyhow", &["main.rs"]),
+    ("hyper", &["sources/client.rs"]),
 ];
 
 /// What pure modules never name: no runtime, no network, no database, no clock, no chance that a seed does not fix.

@@ -3,11 +3,14 @@
 
 mod architecture;
 mod decisions;
+mod durability;
 mod model_files;
 mod model_serving;
 mod model_training;
+mod odd_requests;
 mod office_browser;
 mod office_pages;
+mod real_firms;
 mod sandbox_departments;
 mod sandbox_district;
 mod sandbox_marginals;
@@ -24,3 +27,4 @@ mod store_keys;
 mod store_users;
 mod store_writer;
 mod support;
+mod watch;
