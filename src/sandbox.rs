@@ -20,6 +20,7 @@ mod tax;
 mod traits;
 mod truth;
 
+pub use codes::FIRMS_MAX;
 pub use departments::{Departments, DepartmentsHandle};
 pub use district::{District, SyntheticFirm};
 pub use marginals::{MEASURES, Marginals, Measure};

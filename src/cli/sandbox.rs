@@ -8,7 +8,9 @@ use jiff::civil::Date;
 use thiserror::Error;
 
 use crate::domain::Month;
-use crate::sandbox::{DEFAULT_FIRMS, DEFAULT_SEED, Departments, District, Marginals, RealFirms, ReplayError, Served};
+use crate::sandbox::{
+    DEFAULT_FIRMS, DEFAULT_SEED, Departments, District, FIRMS_MAX, Marginals, RealFirms, ReplayError, Served,
+};
 
 /// The departments alone: tax, social insurance and payment history of made-up firms, or of a folder of real ones
 #[derive(Debug, clap::Args)]
@@ -23,10 +25,10 @@ pub struct SandboxArgs {
     #[arg(long, default_value_t = DEFAULT_SEED)]
     seed: u64,
     /// Firms of the district
-    #[arg(long, default_value_t = DEFAULT_FIRMS)]
+    #[arg(long, default_value_t = DEFAULT_FIRMS, value_parser = clap::value_parser!(u32).range(1..=i64::from(FIRMS_MAX)))]
     firms: u32,
     /// Date that the district's records are as of [default: the end of the last complete month]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = read_as_of)]
     as_of: Option<Date>,
     /// Do not serve: print a Markdown table of how the district's invoices are distributed, beside the folder's with --replay
     #[arg(long)]
@@ -88,6 +90,15 @@ async fn stop_on_signal(departments: crate::sandbox::DepartmentsHandle) {
         Err(_) => drop(tokio::signal::ctrl_c().await),
     }
     departments.stop().await;
+}
+
+/// A date that records can be as of.
+pub fn read_as_of(text: &str) -> Result<Date, String> {
+    let date: Date = text.parse().map_err(|error| format!("{error}; write it as YYYY-MM-DD"))?;
+    match date.year() {
+        1990..=2199 => Ok(date),
+        year => Err(format!("records as of the year {year} cannot be made; take one from 1990 to 2199")),
+    }
 }
 
 /// The last day of the last complete month today: the date that made-up records are as of, so that they are never stale.

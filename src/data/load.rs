@@ -52,8 +52,8 @@ pub fn load(path: &Path, target: &str, spec: &TrainingSpec, watch: Watch<'_>) ->
 pub fn outcome(rows: &Rows, cells: &StringRecord, target: usize) -> Result<bool, DataError> {
     let cell = cells.get(target).unwrap_or_default();
     match parse_number(cell) {
-        Some(x) if x == 0.0 => Ok(false),
-        Some(x) if x == 1.0 => Ok(true),
+        Some(0.0) => Ok(false),
+        Some(1.0) => Ok(true),
         _ if is_missing(cell) => Err(rows.cell_error(
             target,
             "the target is missing; it must be 1 (bad) or 0 (good): leave out rows whose outcome is not known"

@@ -15,7 +15,7 @@ const SUSPECT_EVERY: u32 = 997;
 const SUSPECT_AT: u32 = 500;
 
 /// The largest district: every firm has a code of its own.
-pub(super) const FIRMS_MAX: u32 = NUMBERS as u32;
+pub const FIRMS_MAX: u32 = NUMBERS as u32;
 
 /// The organisation codes begin with these. The registry counts up from MA0 and will not be there for decades, so that no
 /// code of the sandbox is the code of a firm that exists.

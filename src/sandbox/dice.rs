@@ -16,6 +16,7 @@ pub(super) enum Aspect {
     Payments = 7,
     Outcome = 8,
     Names = 9,
+    Staff = 10,
 }
 
 /// A stream of draws.

@@ -44,9 +44,10 @@ pub struct SyntheticFirm {
 }
 
 impl District {
-    /// The district of `seed` with `firms` firms (at most 28,629,151, beyond which there are no codes), whose records are
-    /// as of `as_of`.
+    /// The district of `seed` with `firms` firms (at most [`codes::FIRMS_MAX`]), whose records are as of `as_of`, a date from
+    /// 1990 to 2199; a date outside is taken to the nearer end, since months before it could not be written.
     pub fn new(seed: u64, firms: u32, as_of: Date) -> District {
+        let as_of = as_of.clamp(Date::constant(1990, 1, 1), Date::constant(2199, 12, 31));
         District { seed, firms: firms.min(codes::FIRMS_MAX), as_of }
     }
 

@@ -65,7 +65,7 @@ impl Life {
 
     /// Staff follow demand slowly: people are hired and let go months after the orders came or stayed away.
     fn staff(&self) -> Vec<u32> {
-        let dice = &mut self.dice(Aspect::SocialInsurance);
+        let dice = &mut self.dice(Aspect::Staff);
         let normal = self.normal_revenue() / self.traits.industry.revenue_per_head * (0.4 * dice.normal()).exp();
         let mut level = self.stages.first().map_or(0.0, |s| s.level);
         self.stages

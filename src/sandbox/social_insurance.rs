@@ -15,8 +15,7 @@ const MONTHS: usize = 36;
 
 /// The department's record; `None` when it does not know the firm, as with many households that employ nobody.
 pub(super) fn record(life: &Life) -> Option<SocialInsuranceRecord> {
-    // The staff used this stream's beginning, the department its own draws.
-    let dice = &mut Dice::new(life.seed ^ 0x5359, life.index, Aspect::SocialInsurance);
+    let dice = &mut life.dice(Aspect::SocialInsurance);
     let unknown = match life.traits.form {
         Form::Household => 0.14,
         Form::Enterprise | Form::Cooperative => 0.03,

@@ -12,6 +12,8 @@ use super::dice::{Aspect, Dice, logistic};
 use super::industries::Form;
 use super::life::{Life, after, yuan};
 
+/// Income tax over revenue: 5 % of a margin of 7 %, the rate of small firms with little profit.
+const INCOME_TAX_SHARE: f64 = 0.05 * 0.07;
 /// Returns of this many months are shared.
 const FILING_MONTHS: usize = 36;
 
@@ -114,11 +116,11 @@ fn filings(life: &Life, dice: &mut Dice) -> (Vec<Filing>, TaxArrears) {
         let credit = if t.general_taxpayer { 0.9 * trade.purchases.tax.yuan().max(0.0) } else { 0.0 };
         let vat = (revenue * rate - credit).max(0.06 * revenue * rate);
         let behind = owing_since.is_some_and(|since| end.since(m) < since);
-        let share = if behind { paid_share } else { 1.0 };
-        filings.extend(filing(life, dice, m, TaxKind::Vat, revenue, vat, share, stage.open));
+        let paid_share = if behind { paid_share } else { 1.0 };
+        let period = Period { month: m, open: stage.open, paid_share };
+        filings.extend(period.filing(life, dice, TaxKind::Vat, revenue, vat));
         if m.month() % 3 == 0 {
-            let tax = 0.05 * 0.07 * quarter;
-            filings.extend(filing(life, dice, m, TaxKind::IncomeTax, quarter, tax, share, stage.open));
+            filings.extend(period.filing(life, dice, TaxKind::IncomeTax, quarter, INCOME_TAX_SHARE * quarter));
             quarter = 0.0;
         }
     }
@@ -127,46 +129,41 @@ fn filings(life: &Life, dice: &mut Dice) -> (Vec<Filing>, TaxArrears) {
     (filings.clone(), TaxArrears { amount: owed.map(|f| f.due - f.paid).sum(), since })
 }
 
-/// One return, if it was due by the date.
-#[allow(clippy::too_many_arguments)] // the columns of a return
-fn filing(
-    life: &Life,
-    dice: &mut Dice,
+/// The last month of a period that is to be filed for.
+struct Period {
     month: Month,
-    tax: TaxKind,
-    revenue: f64,
-    due: f64,
-    paid_share: f64,
+    /// The firm still trades.
     open: bool,
-) -> Option<Filing> {
-    let due_on = due_on(month);
-    let t = &life.traits;
-    let careless = dice.chance(logistic(-3.6 - 1.4 * t.discipline - 0.3 * t.liquidity + if open { 0.0 } else { 2.5 }));
-    let days = if careless { dice.whole(1, 45) } else { -dice.whole(0, 12) };
-    let never = dice.chance(match (open, careless) {
-        (true, false) => 0.0,
-        (true, true) => 0.06,
-        (false, _) => 0.35,
-    });
-    if due_on > life.as_of {
-        return None;
+    /// What it pays of what is due.
+    paid_share: f64,
+}
+
+impl Period {
+    /// The return of one tax, if it was due by the date.
+    fn filing(&self, life: &Life, dice: &mut Dice, tax: TaxKind, revenue: f64, due: f64) -> Option<Filing> {
+        let due_on = due_on(self.month);
+        let t = &life.traits;
+        let closing = if self.open { 0.0 } else { 2.5 };
+        let careless = dice.chance(logistic(-3.6 - 1.4 * t.discipline - 0.3 * t.liquidity + closing));
+        let days = if careless { dice.whole(1, 45) } else { -dice.whole(0, 12) };
+        let never = dice.chance(match (self.open, careless) {
+            (true, false) => 0.0,
+            (true, true) => 0.06,
+            (false, _) => 0.35,
+        });
+        if due_on > life.as_of {
+            return None;
+        }
+        let filed_on = Some(after(due_on, days)).filter(|on| !never && *on <= life.as_of);
+        let (due, filed) = (yuan(due), filed_on.is_some());
+        let paid = match self.paid_share {
+            _ if !filed => Fen::ZERO,
+            share if share < 1.0 => due.share(share),
+            _ => due,
+        };
+        let declared_revenue = if filed { yuan(revenue) } else { Fen::ZERO };
+        Some(Filing { month: self.month, tax, declared_revenue, due, paid, due_on, filed_on })
     }
-    let filed_on = Some(after(due_on, days)).filter(|on| !never && *on <= life.as_of);
-    let due = yuan(due);
-    let paid = match filed_on {
-        Some(_) if paid_share < 1.0 => due.share(paid_share),
-        Some(_) => due,
-        None => Fen::ZERO,
-    };
-    Some(Filing {
-        month,
-        tax,
-        declared_revenue: if filed_on.is_some() { yuan(revenue) } else { Fen::ZERO },
-        due,
-        paid,
-        due_on,
-        filed_on,
-    })
 }
 
 /// The 15th of the next month; holidays are left out of account.

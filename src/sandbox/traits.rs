@@ -77,7 +77,7 @@ impl Traits {
             town,
             industry,
             form,
-            age_months: (85.0 * (0.85 * age).exp()).round().clamp(3.0, 420.0) as i32,
+            age_months: (62.0 * (0.70 * age).exp()).round().clamp(3.0, 420.0) as i32,
             general_taxpayer: dice.chance(logistic(0.8 + 1.3 * size)),
             sales_ln,
             size,

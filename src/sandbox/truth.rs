@@ -35,7 +35,7 @@ struct State {
 pub(super) fn probability(traits: &Traits, stages: &[Stage], trades: &[Trade]) -> f64 {
     let s = State::of(traits, trades);
     let liquidity = stages.last().map_or(0.0, |stage| stage.liquidity).clamp(-3.5, 2.5);
-    let age = (f64::from(traits.age_months) / 85.0).ln().clamp(-2.5, 1.5);
+    let age = (f64::from(traits.age_months) / 62.0).ln().clamp(-2.5, 1.5);
     logistic(
         INTERCEPT - 0.43 * s.size - 0.32 * s.regularity - 0.26 * s.breadth
             + 0.42 * s.fall

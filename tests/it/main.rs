@@ -3,6 +3,9 @@
 
 mod architecture;
 mod decisions;
+mod model_files;
+mod model_serving;
+mod model_training;
 mod office_browser;
 mod office_pages;
 mod sandbox_departments;

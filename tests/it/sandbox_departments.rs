@@ -62,7 +62,7 @@ async fn each_department_sends_its_record_with_the_code_or_says_that_it_does_not
 async fn a_text_that_is_no_code_is_a_bad_request_and_a_foreign_code_is_not_found() {
     let (addr, _handle) = start(Served::District(district()));
     for department in ["tax", "social-insurance", "payments"] {
-        let (status, body) = get(addr, &format!("/{department}/v1/firms/91330604MA2XY0014X")).await;
+        let (status, body) = get(addr, &format!("/{department}/v1/firms/91330604MA2XY0015W")).await;
         assert_eq!(status, 400);
         assert!(body["error"].as_str().unwrap().contains("check character"), "{body}");
         let (status, body) = get(addr, &format!("/{department}/v1/firms/91330604MA2XY0014W")).await;

@@ -25,6 +25,7 @@ fn tolerance(measure: Measure) -> Within {
         "red invoices over valid ones, 24 months" => Within::Distance(0.010),
         m if m.contains("share") => Within::Distance(0.09),
         "months with purchases among the last 24" => Within::Distance(4.0),
+        "months of history" => Within::Distance(4.0),
         m if m.contains("months") => Within::Distance(3.0),
         m => panic!("no tolerance is set for {m}"),
     }

@@ -64,7 +64,7 @@ fn bad_data_is_refused_with_file_line_and_column() {
     let good = format!("{HEAD}{ROWS}");
     let spoiled = |from: &str, to: &str| refusal(FIRMS, &good.replacen(from, to, 1));
     for (refusal, parts) in [
-        (refusal(&FIRMS.replacen("0014W", "0014X", 1), &good), ["firms.csv, line 2", "\"uscc\"", "check character"]),
+        (refusal(&FIRMS.replacen("0014W", "0015W", 1), &good), ["firms.csv, line 2", "\"uscc\"", "check character"]),
         (
             refusal(&FIRMS.replacen("2020-02-29", "2020-02-30", 1), &good),
             ["firms.csv, line 2", "\"as_of\"", "2020-02-30"],

@@ -1,0 +1,246 @@
+//! What the train, evaluate and score commands promise about files, run as the program that is shipped.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            std::fs::read_dir(self.0.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn yuxin(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_yuxin")).args(args).output().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A CSV with codes, words, numbers, missing values of several spellings, a quoted comma, and the outcome.
+fn firms_csv(rows: u32, seed: u64) -> String {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut csv = String::from("uscc,late,town,note,y\n");
+    for i in 0..rows {
+        let (late, town) = (random.gen_range(0..6), random.gen_range(0..3_usize));
+        let z = -2.0 + 0.6 * f64::from(late) + 0.7 * town as f64;
+        let bad = u8::from(random.gen_bool(1.0 / (1.0 + (-z).exp())));
+        let late = match random.gen_range(0..12) {
+            0 => String::new(),
+            1 => "NA".to_owned(),
+            2 => "?".to_owned(),
+            _ => late.to_string(),
+        };
+        csv.push_str(&format!("91330604MA{i:08},{late},{},\"a, b\",{bad}\n", ["上虞", "Songxia", "v_3"][town]));
+    }
+    csv
+}
+
+fn train(folder: &Folder, csv: &str) -> PathBuf {
+    let (data, model) = (folder.write("train.csv", csv), folder.path("model.json"));
+    let output = yuxin(&["train", "--data", text(&data), "--target", "y", "--out", text(&model)]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(output.stdout.is_empty(), "results only on stdout");
+    model
+}
+
+fn refused(folder: &Folder, csv: impl AsRef<[u8]>, spec: Option<&str>) -> String {
+    let (data, model) = (folder.write("bad.csv", csv), folder.path("no.json"));
+    let mut args = vec!["train", "--data", text(&data), "--target", "y", "--out", text(&model)];
+    let spec = spec.map(|spec| folder.write("spec.toml", spec));
+    if let Some(spec) = &spec {
+        args.extend(["--spec", text(spec)]);
+    }
+    let output = yuxin(&args);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(!model.exists());
+    let message = stderr(&output);
+    assert!(!message.contains("panicked"), "{message}");
+    message
+}
+
+#[test]
+fn a_model_is_trained_measured_and_scores_the_file_with_the_same_probabilities() {
+    let folder = Folder::new();
+    let model = train(&folder, &firms_csv(2000, 1));
+    let fresh = folder.write("fresh.csv", firms_csv(1500, 2));
+    let by_model = yuxin(&["evaluate", "--model", text(&model), "--data", text(&fresh), "--target", "y"]);
+    let measures: serde_json::Value = serde_json::from_slice(&by_model.stdout).unwrap();
+    let keys: Vec<&str> = measures.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut expected = vec!["auc", "ks", "gini", "brier", "log_loss", "ece", "n", "bad_rate"];
+    expected.sort();
+    let mut keys = keys;
+    keys.sort();
+    assert_eq!(keys, expected);
+    assert!(measures["auc"].as_f64().unwrap() > 0.65);
+    let out = folder.path("scored.csv");
+    let scored = yuxin(&["score", "--model", text(&model), "--data", text(&fresh), "--out", text(&out)]);
+    assert!(scored.status.success(), "{}", stderr(&scored));
+    let by_column = yuxin(&["evaluate", "--pd-column", "pd", "--data", text(&out), "--target", "y"]);
+    assert_eq!(by_column.stdout, by_model.stdout, "the written probabilities are the served ones, digit for digit");
+    assert_eq!(folder.names(), ["fresh.csv", "model.json", "scored.csv", "train.csv"], "no temporary file is left");
+}
+
+#[test]
+fn scored_rows_are_the_rows_that_came_in_with_seven_columns_more() {
+    let folder = Folder::new();
+    let model = train(&folder, &firms_csv(2000, 3));
+    let rows = "town,extra,late,uscc\n\"v_3\",\" kept, as is \",5,913306047410012389\nnew town,,,007\n";
+    let (data, out) = (folder.write("in.csv", rows), folder.path("out.csv"));
+    assert!(yuxin(&["score", "--model", text(&model), "--data", text(&data), "--out", text(&out)]).status.success());
+    let mut reader = csv::Reader::from_path(&out).unwrap();
+    let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(
+        header,
+        ["town", "extra", "late", "uscc", "pd", "score", "grade", "reason_1", "reason_2", "reason_3", "reason_4"]
+    );
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0].iter().take(4).collect::<Vec<_>>(), ["v_3", " kept, as is ", "5", "913306047410012389"]);
+    let pd: f64 = rows[0][4].parse().unwrap();
+    assert!(pd > 0.3 && pd < 1.0 && pd.to_string() == rows[0][4]);
+    let mut reasons = [&rows[0][7], &rows[0][8]];
+    reasons.sort();
+    assert_eq!(reasons, ["LATE", "TOWN"]);
+    assert_eq!((&rows[0][9], &rows[0][10]), ("", ""));
+}
+
+#[test]
+fn workbooks_gzip_and_byte_order_marks_score_like_the_plain_file() {
+    use std::io::Write;
+    let folder = Folder::new();
+    let model = train(&folder, &firms_csv(2000, 4));
+    let plain = firms_csv(200, 5);
+    let scored = |data: &Path, out: &str| {
+        let out = folder.path(out);
+        let output = yuxin(&["score", "--model", text(&model), "--data", text(data), "--out", text(&out)]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        out
+    };
+    let expected = std::fs::read_to_string(scored(&folder.write("a.csv", &plain), "a_out.csv")).unwrap();
+    let marked = folder.write("b.csv", format!("\u{feff}{plain}"));
+    assert_eq!(std::fs::read_to_string(scored(&marked, "b_out.csv")).unwrap(), expected);
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(plain.as_bytes()).unwrap();
+    let gz = folder.write("c.csv.gz", gz.finish().unwrap());
+    assert_eq!(std::fs::read_to_string(scored(&gz, "c_out.csv")).unwrap(), expected);
+    let book = scored(&folder.path("a.csv"), "d.xlsx");
+    let again = yuxin(&["evaluate", "--pd-column", "pd", "--data", text(&book), "--target", "y"]);
+    let first = yuxin(&["evaluate", "--pd-column", "pd", "--data", text(&folder.path("a_out.csv")), "--target", "y"]);
+    assert!(again.status.success(), "{}", stderr(&again));
+    assert_eq!(again.stdout, first.stdout, "a workbook keeps the probabilities");
+    // A workbook as input: numbers in cells, codes as text.
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for (row, record) in
+        csv::ReaderBuilder::new().has_headers(false).from_reader(plain.as_bytes()).records().enumerate()
+    {
+        for (column, cell) in record.unwrap().iter().enumerate() {
+            let (row, column) = (row as u32, column as u16);
+            match cell.parse::<f64>() {
+                Ok(number) => sheet.write_number(row, column, number).map(drop).unwrap(),
+                Err(_) => sheet.write_string(row, column, cell).map(drop).unwrap(),
+            }
+        }
+    }
+    let book = folder.write("e.xlsx", workbook.save_to_buffer().unwrap());
+    assert_eq!(std::fs::read_to_string(scored(&book, "e_out.csv")).unwrap(), expected);
+}
+
+#[test]
+fn a_row_that_cannot_be_scored_is_named_and_nothing_is_written() {
+    let folder = Folder::new();
+    let model = train(&folder, &firms_csv(2000, 6));
+    let data = folder.write("in.csv", "late,town\n1,v_3\nmany,v_3\n2,v_3\n");
+    let out = folder.write("out.csv", "what was there before");
+    let output = yuxin(&["score", "--model", text(&model), "--data", text(&data), "--out", text(&out)]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = stderr(&output);
+    assert!(
+        message.contains("1 of 3 rows") && message.contains("row 3, column late") && message.contains("many"),
+        "{message}"
+    );
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "what was there before");
+    assert_eq!(folder.names(), ["in.csv", "model.json", "out.csv", "train.csv"]);
+}
+
+#[test]
+fn a_column_that_the_model_needs_or_that_scoring_adds_is_named() {
+    let folder = Folder::new();
+    let model = train(&folder, &firms_csv(2000, 7));
+    let out = folder.path("out.csv");
+    let message = |rows: &str| {
+        let data = folder.write("in.csv", rows);
+        let output = yuxin(&["score", "--model", text(&model), "--data", text(&data), "--out", text(&out)]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!out.exists());
+        stderr(&output)
+    };
+    assert!(message("late,place\n1,x\n").contains("does not have the column town"));
+    assert!(message("late,town,pd\n1,x,0.1\n").contains("\"pd\""));
+    assert!(message("late,town\n").contains("no rows"));
+    assert!(message("late,town\n1,x,3\n").contains("row 2 has 3 cells"));
+}
+
+#[test]
+fn awkward_training_files_are_refused_with_row_column_and_what_to_do() {
+    let folder = Folder::new();
+    let refused = |csv: &[u8]| refused(&folder, csv, None);
+    assert!(refused(b"").contains("empty"));
+    assert!(refused(b"a,y\n").contains("no rows"));
+    assert!(refused(b"a,a,y\n1,2,0\n").contains("\"a\" twice"));
+    assert!(refused(b"a,b\n1,0\n").contains("does not have the column y"));
+    assert!(refused(b"a,y\n1,0\n2,2\n").contains("row 3, column y"));
+    assert!(refused(b"a,y\n1,0\n2,\n").contains("missing"));
+    assert!(refused(b"a,y\n1,0\n2\n").contains("row 3 has 1 cells"));
+    assert!(refused(b"a,y\n1,0\n\xff\xfe,1\n").contains("UTF-8"));
+    assert!(refused(b"a,y\n1,0\n2,1\n").contains("too few"));
+    let one_class: String = "a,y\n".to_owned() + &"1,0\n".repeat(100);
+    assert!(refused(one_class.as_bytes()).contains("0 bad and 100 good"));
+    let constant: String = "a,y\n".to_owned() + &"1,0\n1,1\n".repeat(100);
+    assert!(refused(constant.as_bytes()).contains("no column predicts"));
+}
+
+#[test]
+fn a_specification_that_does_not_fit_the_data_is_refused() {
+    let folder = Folder::new();
+    let csv = firms_csv(500, 8);
+    assert!(refused(&folder, &csv, Some("excluded = []")).contains("excluded"));
+    assert!(refused(&folder, &csv, Some("exclude = [\"ussc\"]")).contains("ussc"));
+    assert!(refused(&folder, &csv, Some("[[feature]]\nname = \"town\"\ntype = \"numeric\"")).contains("column town"));
+}
+
+#[test]
+fn what_is_not_offered_is_wrong_usage() {
+    for args in [
+        &["train", "--data", "x.csv", "--target", "y", "--out", "m.json", "--kind", "additive"][..],
+        &["evaluate", "--data", "x.csv", "--target", "y"],
+        &["evaluate", "--data", "x.csv", "--target", "y", "--model", "m.json", "--pd-column", "pd"],
+        &["score", "--model", "m.json"],
+    ] {
+        assert_eq!(yuxin(args).status.code(), Some(2), "{args:?}");
+    }
+}
