@@ -145,7 +145,7 @@ pub fn render(
         }),
         pd: figures::percent(decision.probability_of_default),
         grade: decision.grade.clone(),
-        indicated: may_review.then(|| figures::money(decision.indicated_limit, words.0)),
+        indicated: may_review.then(|| figures::money_rounded(decision.indicated_limit, words.0)),
         request: request_facts(case, record, reader),
         versions: versions(record, words),
         refer: decision.refer_reasons.iter().map(|r| words::refer_reason(words.0, r)).collect(),
@@ -262,7 +262,7 @@ fn form(case: &Case, record: &DecisionRecord, draft: Option<Draft>, words: Words
     };
     let hint = [
         ("amount", figures::money(case.amount, words.0).into()),
-        ("indicated", figures::money(record.decision.indicated_limit, words.0).into()),
+        ("indicated", figures::money_rounded(record.decision.indicated_limit, words.0).into()),
     ];
     let bounds = [("minimum", REASON_CHARS_MIN.into()), ("maximum", REASON_CHARS_MAX.into())];
     ReviewForm {

@@ -154,14 +154,18 @@ struct Axis {
 }
 
 impl Axis {
-    /// An axis of round steps that holds zero and all `values`.
-    fn around(values: impl Iterator<Item = f64>) -> Axis {
+    /// An axis of round steps that holds zero and all `values`; what comes in whole numbers gets whole steps.
+    fn around(values: impl Iterator<Item = f64> + Clone) -> Axis {
+        let whole = values.clone().all(|value| value.fract() == 0.0);
         let (low, high) = values.fold((0.0_f64, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
         let span = if high > low { high - low } else { 1.0 };
         let raw = span / 4.0;
         let power = 10.0_f64.powf(raw.log10().floor());
-        let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= raw * 0.999);
-        let step = step.unwrap_or(power * 10.0);
+        let step = [1.0, 2.0, 2.5, 5.0, 10.0]
+            .into_iter()
+            .map(|m| m * power)
+            .find(|s| *s >= raw * 0.999 && !(whole && s.fract() != 0.0));
+        let step = step.unwrap_or(if whole { 1.0 } else { power * 10.0 });
         Axis { low: (low / step).floor() * step, high: ((low + span).max(high) / step).ceil() * step, step }
     }
 
@@ -360,6 +364,12 @@ mod tests {
         assert_eq!(drawn.table[3].cells, ["0"]);
         assert!(drawn.summary.contains("lowest 0 (2025-04)"), "{}", drawn.summary);
         assert!(drawn.summary.contains("1 month without data"), "{}", drawn.summary);
+    }
+
+    #[test]
+    fn heads_are_counted_in_whole_persons() {
+        let drawn = draw(&chart(Shape::Line, vec![Some(1.0), Some(2.0)]), Words(Language::En));
+        assert_eq!(drawn.rows.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
     }
 
     #[test]

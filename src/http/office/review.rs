@@ -99,8 +99,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A form in which nothing was typed yet, with the limit that the policy indicates.
+    /// A form in which nothing was typed yet, with the limit that the policy indicates, rounded down as people write it: to
+    /// 0.01 万元, and below 1 万元 to whole yuan.
     pub fn blank(indicated: Fen, unit: Unit) -> Draft {
+        let round = if indicated.0 >= 1_000_000 { 10_000 } else { 100 };
+        let indicated = Fen(indicated.0 / round * round);
         let limit = if indicated > Fen::ZERO { unit.write(indicated) } else { String::new() };
         Draft { verdict: None, limit, unit, reason: String::new() }
     }
@@ -383,6 +386,14 @@ mod tests {
         assert_eq!(refused(&draft(Some(Verdict::Approve), "500.000001", "订单充足，同意")), ["limit"]);
         assert_eq!(refused(&draft(Some(Verdict::Decline), "", "  不行 \n ")), ["reason"]);
         assert_eq!(refused(&draft(Some(Verdict::Ask), "", &"字".repeat(REASON_CHARS_MAX + 1))), ["reason"]);
+    }
+
+    #[test]
+    fn the_form_begins_with_the_indicated_limit_rounded_down() {
+        assert_eq!(Draft::blank(Fen(77_822_673), Unit::WanYuan).limit, "77.82");
+        assert_eq!(Draft::blank(Fen(77_822_673), Unit::Yuan).limit, "778200");
+        assert_eq!(Draft::blank(Fen(823_989), Unit::Yuan).limit, "8239");
+        assert_eq!(Draft::blank(Fen::ZERO, Unit::WanYuan).limit, "");
     }
 
     #[test]
