@@ -260,7 +260,11 @@ mod tests {
     fn every_key_that_templates_and_code_ask_for_is_there() {
         let keys = catalogue(ZH_CN);
         let mut asked = 0;
-        for source in files("templates", "html").into_iter().chain(files("src/http/office", "rs")) {
+        for source in files("templates", "html")
+            .into_iter()
+            .chain(files("src/http/office", "rs"))
+            .chain(files("src/http/office/chart", "rs"))
+        {
             for call in ["w.t(\"", "w.with(\"", "words::text(language, \""] {
                 for key in literals(&source, call) {
                     assert!(keys.contains_key(key), "{key} is not in the files of words");

@@ -5,11 +5,13 @@ use actix_web::http::StatusCode;
 use askama::Template;
 use jiff::Timestamp;
 
+use super::clock::{Clock, clock};
 use super::evidence::{self, SourceView};
 use super::failure::Failure;
 use super::frame::{Frame, page};
-use super::queue::{Clock, clock, firm_code, firm_name};
-use super::review::{Draft, Unit};
+use super::limit::Unit;
+use super::queue::{firm_code, firm_name};
+use super::review::Draft;
 use super::session::CaseReader;
 use super::waterfall::{self, Step};
 use super::{ROOT, characteristic};

@@ -2,6 +2,8 @@
 //!
 //! A month without data is a gap, marked as such, never a zero.
 
+mod summary;
+
 use crate::domain::Month;
 use crate::http::words::{Words, figures};
 
@@ -197,7 +199,7 @@ pub fn draw(chart: &Chart, words: Words) -> Drawing {
     let mut drawing = Drawing {
         title: chart.title.clone(),
         unit: chart.unit.clone(),
-        summary: summary(chart, words),
+        summary: summary::tell(chart, words),
         names: chart.series.iter().map(|s| s.name.clone()).collect(),
         empty: values.count() == 0,
         rows: axis.ticks(),
@@ -290,50 +292,6 @@ fn table(chart: &Chart, words: Words) -> Vec<TableRow> {
         cells: chart.series.iter().map(|s| cell(s.values.get(i).copied().flatten())).collect(),
     };
     chart.months.iter().enumerate().map(row).collect()
-}
-
-/// What the chart shows, for those who do not see it.
-fn summary(chart: &Chart, words: Words) -> String {
-    let (Some(first), Some(last)) = (chart.months.first(), chart.months.last()) else {
-        return words.t("chart-none");
-    };
-    let mut told: Vec<String> = chart.series.iter().filter_map(|s| series_summary(chart, s, words)).collect();
-    if told.is_empty() {
-        told.push(words.t("chart-none"));
-    }
-    let gaps = (0..chart.months.len()).filter(|i| is_gap(chart, *i)).count();
-    if gaps > 0 {
-        told.push(words.with("chart-summary-gaps", &[("months", gaps.into())]));
-    }
-    words.with(
-        "chart-summary",
-        &[
-            ("title", chart.title.as_str().into()),
-            ("first", first.to_string().into()),
-            ("last", last.to_string().into()),
-            ("series", told.join(" ").into()),
-        ],
-    )
-}
-
-fn series_summary(chart: &Chart, series: &Series, words: Words) -> Option<String> {
-    let known = || chart.months.iter().zip(&series.values).filter_map(|(m, v)| v.map(|v| (*m, v)));
-    let (low_month, low) = known().min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let (high_month, high) = known().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let (latest_month, latest) = known().next_back()?;
-    let number = |value: f64| figures::number(value, 2);
-    Some(words.with(
-        "chart-summary-series",
-        &[
-            ("name", series.name.as_str().into()),
-            ("low", number(low).into()),
-            ("low_month", low_month.to_string().into()),
-            ("high", number(high).into()),
-            ("high_month", high_month.to_string().into()),
-            ("latest", number(latest).into()),
-            ("latest_month", latest_month.to_string().into()),
-        ],
-    ))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use askama::Template;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::clock::{Clock, clock};
 use super::failure::{Failure, Kind};
 use super::form::Filled;
 use super::frame::{Frame, page, see_other};
@@ -162,34 +163,6 @@ struct Row {
     clock: Clock,
     state: String,
     state_class: &'static str,
-}
-
-/// How a case stands against its due date.
-pub struct Clock {
-    /// In words.
-    pub text: String,
-    /// A class of the stylesheet: `over`, `soon`, `calm` or `done`.
-    pub class: &'static str,
-}
-
-/// The clock of `case` at `now`; days are counted by the calendar in China.
-pub fn clock(case: &Case, now: Timestamp, words: Words) -> Clock {
-    if case.state == CaseState::Closed {
-        return Clock { text: words.t("due-closed"), class: "done" };
-    }
-    let days = figures::days_between(now, case.due_at);
-    if case.overdue(now) {
-        let text = match -days {
-            0 => words.t("due-overdue-today"),
-            days => words.with("due-overdue-days", &[("days", days.into())]),
-        };
-        return Clock { text, class: "over" };
-    }
-    let text = match days {
-        0 => words.t("due-today"),
-        days => words.with("due-in-days", &[("days", days.into())]),
-    };
-    Clock { text, class: if days <= 5 { "soon" } else { "calm" } }
 }
 
 #[derive(Template)]
