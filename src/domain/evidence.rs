@@ -64,6 +64,11 @@ pub enum EvidenceStatus {
 }
 
 impl EvidenceStatus {
+    /// Whether evidence of this status comes with a record.
+    pub fn has_record(self) -> bool {
+        matches!(self, EvidenceStatus::Fresh | EvidenceStatus::Cached | EvidenceStatus::Stale)
+    }
+
     /// The name in answers and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use super::words;
 use crate::domain::case::Review;
 use crate::domain::decision::{Reason, VersionRef};
 use crate::domain::evidence::EvidenceLine;
-use crate::domain::{Case, Decision, Language};
+use crate::domain::{Case, Decision, Language, SourceKind};
 use crate::features;
 
 /// A decision.
@@ -151,7 +151,7 @@ impl DecisionReply {
             probability_of_default: decision.probability_of_default,
             grade: decision.grade.clone(),
             limit_fen: limit.map(|fen| fen.0),
-            reasons: decision.reasons.iter().map(|reason| reason_reply(reason, language)).collect(),
+            reasons: decision.reasons.iter().map(|reason| reason_reply(reason, decision, language)).collect(),
             refer_reasons: decision
                 .refer_reasons
                 .iter()
@@ -173,28 +173,34 @@ impl DecisionReply {
     }
 }
 
-fn reason_reply(reason: &Reason, language: Language) -> ReasonReply {
+fn reason_reply(reason: &Reason, decision: &Decision, language: Language) -> ReasonReply {
     let (text, remedy) = match features::by_code(&reason.code) {
-        Some(feature) if reason.value.is_none() => (feature.missing, Some(feature.remedy)),
-        Some(feature) => (feature.text, Some(feature.remedy)),
-        None => {
-            let told = words::knock_out(language, &reason.code);
-            return ReasonReply {
-                code: reason.code.clone(),
-                source: reason.source.map(|source| source.to_string()),
-                points_lost: reason.points_lost,
-                text: told.map_or_else(|| reason.code.clone(), |(_, explanation)| explanation),
-                remedy: None,
+        Some(feature) => {
+            let text = match (reason.value, silent_source(reason, decision)) {
+                (None, Some(source)) => {
+                    let source = words::source_name(language, source);
+                    words::text(language, "reason-source-silent", &[("source", source.into())])
+                }
+                (None, None) => feature.missing.in_language(language).to_owned(),
+                (Some(_), _) => feature.text.in_language(language).to_owned(),
             };
+            (text, Some(feature.remedy.in_language(language).to_owned()))
         }
+        None => (words::knock_out(language, &reason.code).map_or(reason.code.clone(), |(_, text)| text), None),
     };
     ReasonReply {
         code: reason.code.clone(),
         source: reason.source.map(|source| source.to_string()),
         points_lost: reason.points_lost,
-        text: text.in_language(language).to_owned(),
-        remedy: remedy.map(|remedy| remedy.in_language(language).to_owned()),
+        text,
+        remedy,
     }
+}
+
+/// The reason's source, where it gave no record at all: then the fact is not missing there, the whole source is.
+fn silent_source(reason: &Reason, decision: &Decision) -> Option<SourceKind> {
+    let line = decision.evidence.iter().find(|line| Some(line.source) == reason.source)?;
+    (!line.status.has_record()).then_some(line.source)
 }
 
 fn evidence_reply(line: &EvidenceLine) -> EvidenceReply {

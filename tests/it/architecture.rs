@@ -21,8 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "sandbox",
-            "app",
+            "domain", "data", "features", "model", "policy", "settings", "observe", "sources", "store", "decide",
+            "sandbox", "app",
         ],
     ),
 ];

@@ -1,6 +1,7 @@
 //! Decisions: asked for, shown, listed.
 
-use std::sync::{Arc, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -47,9 +48,12 @@ pub struct DecisionAsk {
     term_months: u32,
 }
 
+/// A bank's idempotency key.
+type BankKey = (BankId, String);
+
 /// One lock for each idempotency key in use, so that the same request sent twice at once asks the departments once.
 #[derive(Default)]
-pub struct KeysInUse(std::sync::Mutex<std::collections::HashMap<(BankId, String), Arc<tokio::sync::Mutex<()>>>>);
+pub struct KeysInUse(Mutex<HashMap<BankKey, Arc<tokio::sync::Mutex<()>>>>);
 
 impl KeysInUse {
     fn lock_of(&self, bank: BankId, key: &str) -> Arc<tokio::sync::Mutex<()>> {

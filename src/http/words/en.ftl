@@ -315,6 +315,8 @@ refer-LIMIT_UNDER_MINIMUM = Indicated limit too small
 refer-REVENUE_UNKNOWN = Revenue unknown
     .explanation = { $source } shared neither declared revenue nor invoices, so no limit can be worked out.
     .action = Ask the firm for its returns or bank statements of the last 12 months and set the limit yourself.
+reason-source-silent = The evidence of { $source } is not there, which counts as unknown, not as bad.
+
 refer-other = { $code }
     .explanation = The policy wants a person to look; its code is { $code }.
     .action = Follow the rules of the office.

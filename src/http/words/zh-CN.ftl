@@ -288,6 +288,8 @@ refer-LIMIT_UNDER_MINIMUM = 测算额度过低
 refer-REVENUE_UNKNOWN = 收入不明
     .explanation = { $source }未提供申报收入，也没有发票数据，无法测算额度。
     .action = 请企业提供近 12 个月的申报表或流水，自行核定额度。
+reason-source-silent = 未取得{ $source }的信息；按“未知”计分，不视为不良。
+
 refer-other = { $code }
     .explanation = 政策要求人工审核，代码 { $code }。
     .action = 请按办公室规定处理。

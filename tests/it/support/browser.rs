@@ -103,8 +103,15 @@ impl Page {
 
     /// The text of the first element that `css` selects; the test fails where there is none.
     pub async fn text(&self, css: &str) -> String {
-        let found = self.0.wait().for_element(Locator::Css(css)).await;
-        found.unwrap_or_else(|e| panic!("{css}: {e}")).text().await.unwrap()
+        loop {
+            let found = self.0.wait().for_element(Locator::Css(css)).await;
+            match found.unwrap_or_else(|e| panic!("{css}: {e}")).text().await {
+                Ok(text) => return text,
+                // The page changed between finding and reading: what stands there now is meant.
+                Err(error) if error.is_stale_element_reference() => {}
+                Err(error) => panic!("{css}: {error}"),
+            }
+        }
     }
 
     /// The number of elements that `css` selects.

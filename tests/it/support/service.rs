@@ -68,11 +68,6 @@ impl Process {
     pub fn said(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }
-
-    /// The process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Process {
