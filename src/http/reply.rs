@@ -184,7 +184,8 @@ fn reason_reply(reason: &Reason, decision: &Decision, language: Language) -> Rea
                 (None, None) => feature.missing.in_language(language).to_owned(),
                 (Some(_), _) => feature.text.in_language(language).to_owned(),
             };
-            (text, Some(feature.remedy.in_language(language).to_owned()))
+            // What is missing cannot be done better, only be brought.
+            (text, reason.value.map(|_| feature.remedy.in_language(language).to_owned()))
         }
         None => (words::knock_out(language, &reason.code).map_or(reason.code.clone(), |(_, text)| text), None),
     };
