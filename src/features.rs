@@ -163,4 +163,4 @@ const fn both(zh: &'static str, en: &'static str) -> Bilingual {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

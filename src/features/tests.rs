@@ -24,30 +24,12 @@ fn there<R>(record: R, as_of: Date) -> Evidence<R> {
 }
 
 /// A dossier in which no department says anything.
-pub(crate) fn silent() -> Dossier {
+fn silent() -> Dossier {
     Dossier {
         uscc: "91330604MA2XY0014W".parse().unwrap(),
         tax: missing(),
         social_insurance: missing(),
         payment_history: missing(),
-    }
-}
-
-/// A tax record that shares nothing but what the test adds.
-pub(crate) fn bare_tax(as_of: Date) -> TaxRecord {
-    TaxRecord {
-        as_of,
-        name: None,
-        status: None,
-        industry: None,
-        registered_on: None,
-        declared_heads: None,
-        total_assets: None,
-        rating: None,
-        filings: None,
-        arrears: None,
-        invoices: None,
-        invoices_since: None,
     }
 }
 
@@ -62,7 +44,7 @@ fn invoice(month: Month, count: u32, yuan: i64) -> InvoiceMonth {
     InvoiceMonth { month, sales: side, purchases: InvoiceSide::default() }
 }
 
-pub(crate) fn with_tax(record: TaxRecord) -> Dossier {
+fn with_tax(record: TaxRecord) -> Dossier {
     let as_of = record.as_of;
     Dossier { tax: there(record, as_of), ..silent() }
 }
@@ -102,7 +84,7 @@ fn silent_departments_leave_every_feature_missing_and_none_zero() {
 
 #[test]
 fn a_tax_record_that_shares_nothing_leaves_every_feature_missing() {
-    let vector = extract(&with_tax(bare_tax(date(2026, 10, 31))), date(2026, 10, 31));
+    let vector = extract(&with_tax(TaxRecord::sharing_nothing(date(2026, 10, 31))), date(2026, 10, 31));
     for (feature, value) in vector.iter() {
         assert_eq!(value, None, "{}", feature.name);
     }
@@ -110,7 +92,7 @@ fn a_tax_record_that_shares_nothing_leaves_every_feature_missing() {
 
 #[test]
 fn invoice_windows_end_with_the_last_complete_month() {
-    let mut tax = bare_tax(date(2020, 2, 29));
+    let mut tax = TaxRecord::sharing_nothing(date(2020, 2, 29));
     let since = month("2018-01");
     tax.invoices = Some((0..26).map(|i| invoice(since.plus(i), 2, if i < 14 { 100 } else { 200 })).collect());
     tax.invoices_since = Some(since);
@@ -130,7 +112,7 @@ fn invoice_windows_end_with_the_last_complete_month() {
 
 #[test]
 fn months_without_invoices_are_gaps_only_where_the_data_cover_them() {
-    let mut tax = bare_tax(date(2020, 12, 31));
+    let mut tax = TaxRecord::sharing_nothing(date(2020, 12, 31));
     tax.invoices_since = Some(month("2020-01"));
     tax.invoices = Some(vec![invoice(month("2020-03"), 1, 10), invoice(month("2020-08"), 1, 10)]);
     let vector = extract(&with_tax(tax), date(2020, 12, 31));
@@ -142,7 +124,7 @@ fn months_without_invoices_are_gaps_only_where_the_data_cover_them() {
 
 #[test]
 fn a_firm_known_to_have_sold_nothing_has_zero_revenue_and_no_ratios() {
-    let mut tax = bare_tax(date(2020, 12, 31));
+    let mut tax = TaxRecord::sharing_nothing(date(2020, 12, 31));
     tax.invoices_since = Some(month("2019-01"));
     tax.invoices = Some(vec![]);
     let vector = extract(&with_tax(tax), date(2020, 12, 31));
@@ -154,7 +136,7 @@ fn a_firm_known_to_have_sold_nothing_has_zero_revenue_and_no_ratios() {
 
 #[test]
 fn a_return_not_filed_is_late_only_once_it_was_due() {
-    let mut tax = bare_tax(date(2026, 9, 30));
+    let mut tax = TaxRecord::sharing_nothing(date(2026, 9, 30));
     let filing = |m: &str, due_on, filed_on| Filing {
         month: month(m),
         tax: TaxKind::Vat,
@@ -202,7 +184,7 @@ proptest! {
         day in 1i8..28,
     ) {
         let start = month("2016-01");
-        let mut tax = bare_tax(date(2020, 12, 31));
+        let mut tax = TaxRecord::sharing_nothing(date(2020, 12, 31));
         tax.invoices = Some(rows.iter().map(|(m, (count, yuan, void))| {
             let mut row = invoice(start.plus(*m), *count, *yuan);
             row.sales.void_count = *void;

@@ -34,7 +34,7 @@ fn sound() -> Dossier {
         invoices: Some(
             (0..12).rev().map(|i| InvoiceMonth { month: last.minus(i), sales: side, purchases: side }).collect(),
         ),
-        ..crate::features::tests::bare_tax(ON)
+        ..TaxRecord::sharing_nothing(ON)
     };
     let contribution = ContributionMonth { month: last, heads: 28, base: Fen(1), due: Fen(1), paid: Fen(1) };
     let social = SocialInsuranceRecord { as_of: ON, months: vec![contribution], arrears: None, minimum_base: None };

@@ -149,20 +149,7 @@ impl RealFirms {
 
 /// A record that knows nothing yet. A firm without any invoice keeps `None`: which months the data cover is unknown then.
 fn invoices_only(as_of: Date, name: &str) -> TaxRecord {
-    TaxRecord {
-        as_of,
-        name: Some(name.to_owned()),
-        status: None,
-        industry: None,
-        registered_on: None,
-        declared_heads: None,
-        total_assets: None,
-        rating: None,
-        filings: None,
-        arrears: None,
-        invoices: None,
-        invoices_since: None,
-    }
+    TaxRecord { name: Some(name.to_owned()), ..TaxRecord::sharing_nothing(as_of) }
 }
 
 /// The columns of one direction, in the order in which [`Table::side`] reads them.

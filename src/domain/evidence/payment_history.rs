@@ -1,0 +1,90 @@
+//! What is known of how a firm pays.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Fen, Month};
+
+/// What is known of how the firm pays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PaymentHistoryRecord {
+    /// The data are complete up to the end of this day.
+    pub as_of: Date,
+    /// Utility bills, ascending by month.
+    pub bills: Option<Vec<UtilityBill>>,
+    /// Loans of all banks together, by month, ascending; empty when the firm never borrowed.
+    pub loans: Option<Vec<LoanMonth>>,
+    /// Average delay of payments to suppliers, by month, ascending.
+    pub supplier_delays: Option<Vec<SupplierDelay>>,
+    /// Wage-arrears findings.
+    pub wage_arrears: Option<Vec<WageArrears>>,
+    /// Court enforcement against the firm; open enforcement is a knock-out.
+    pub enforcements: Option<Vec<Enforcement>>,
+}
+
+/// A month's electricity bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UtilityBill {
+    /// The month of consumption.
+    pub month: Month,
+    /// Kilowatt-hours.
+    pub kwh: u64,
+    /// The amount.
+    #[serde(rename = "amount_fen")]
+    pub amount: Fen,
+    /// When it had to be paid.
+    pub due_on: Date,
+    /// When it was paid; `None` when it has not been.
+    #[serde(deserialize_with = "super::said")]
+    pub paid_on: Option<Date>,
+}
+
+/// The state of a firm's loans at the end of a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoanMonth {
+    /// The month.
+    pub month: Month,
+    /// What is drawn.
+    #[serde(rename = "balance_fen")]
+    pub balance: Fen,
+    /// What may be drawn.
+    #[serde(rename = "line_fen")]
+    pub line: Fen,
+    /// Days past due, the worst of the loans.
+    pub days_past_due: u32,
+}
+
+/// How late a firm paid its suppliers in a month.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SupplierDelay {
+    /// The month.
+    pub month: Month,
+    /// Average days after the agreed date; negative when early.
+    pub days: f64,
+}
+
+/// A finding that wages were not paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WageArrears {
+    /// When it was found.
+    pub found_on: Date,
+    /// The amount.
+    #[serde(rename = "amount_fen")]
+    pub amount: Fen,
+    /// When it was made good, if it was.
+    #[serde(deserialize_with = "super::said")]
+    pub repaired_on: Option<Date>,
+}
+
+/// A court enforcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enforcement {
+    /// When it began.
+    pub opened_on: Date,
+    /// When it ended; `None` while it is open.
+    #[serde(deserialize_with = "super::said")]
+    pub closed_on: Option<Date>,
+    /// The amount.
+    #[serde(rename = "amount_fen")]
+    pub amount: Fen,
+}

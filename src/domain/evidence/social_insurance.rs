@@ -1,0 +1,48 @@
+//! What the social insurance department shares.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Fen, Month};
+
+/// What the social insurance department shares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SocialInsuranceRecord {
+    /// The data are complete up to the end of this day.
+    pub as_of: Date,
+    /// Contributions by month; ascending; a month between the first and `as_of` without a row was not reported.
+    pub months: Vec<ContributionMonth>,
+    /// Arrears; `None` when not shared.
+    pub arrears: Option<ContributionArrears>,
+    /// The local minimum contribution base of a person and month.
+    #[serde(rename = "minimum_base_fen")]
+    pub minimum_base: Option<Fen>,
+}
+
+/// One month's contributions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContributionMonth {
+    /// The month.
+    pub month: Month,
+    /// Insured persons.
+    pub heads: u32,
+    /// The sum of the contribution bases.
+    #[serde(rename = "base_fen")]
+    pub base: Fen,
+    /// Contributions due.
+    #[serde(rename = "due_fen")]
+    pub due: Fen,
+    /// Contributions paid so far.
+    #[serde(rename = "paid_fen")]
+    pub paid: Fen,
+}
+
+/// Contributions owed as of the record's date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContributionArrears {
+    /// Months owed.
+    pub months: u32,
+    /// The amount.
+    #[serde(rename = "amount_fen")]
+    pub amount: Fen,
+}
