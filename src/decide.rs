@@ -89,6 +89,9 @@ impl Decider {
         let consent = self.store.consent(request.consent_id).await?.ok_or(DecideError::ConsentUnknown)?;
         let pass = consent.check(asker.bank, &request.uscc, &request.purpose, now).map_err(refused)?;
         let dossier = self.sources.gather(&pass, now).await;
+        // Revoked while the departments were asked: what they said is dropped, nothing is recorded.
+        let consent = self.store.consent(request.consent_id).await?.ok_or(DecideError::ConsentUnknown)?;
+        consent.check(asker.bank, &request.uscc, &request.purpose, now).map_err(refused)?;
         let id = DecisionId(Uuid::now_v7());
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };
         let record = engine.judge(occasion, dossier);

@@ -68,6 +68,8 @@ pub struct Feature {
     pub name: &'static str,
     /// The source that it is computed from.
     pub source: SourceKind,
+    /// The part of the source's record that it is computed from, by the part's name.
+    pub part: &'static str,
     /// What its number counts.
     pub unit: Unit,
     /// How risk moves with it.
@@ -137,10 +139,14 @@ impl FeatureVector {
     }
 }
 
-/// Computes every feature of the catalogue from what the departments said, as of the date `on`.
+/// Computes every feature of the catalogue (an empty sum of -0 becomes 0) from what the departments said, as of the date `on`.
 pub fn extract(dossier: &Dossier, on: Date) -> FeatureVector {
     let view = View::new(dossier, on);
-    FeatureVector(catalogue().map(|feature| (feature.extract)(&view).filter(|value| value.is_finite())).collect())
+    FeatureVector(
+        catalogue()
+            .map(|feature| (feature.extract)(&view).filter(|value| value.is_finite()).map(|value| value + 0.0))
+            .collect(),
+    )
 }
 
 /// The size class at the date `on`, and which staff figure it rests on; `None` where no staff figure is known.

@@ -80,7 +80,7 @@ fn main() -> ExitCode {
     match runtime.block_on(run(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("yuxin: {error:#}");
+            eprintln!("yuxin: {error}");
             ExitCode::FAILURE
         }
     }

@@ -110,6 +110,14 @@ pub enum PolicyError {
         /// What it must be.
         must: &'static str,
     },
+    /// A better grade leads to less than a worse one.
+    #[error("the policy's [cut_offs] treat grade {better} worse than grade {worse}, which the model ranks below it")]
+    Order {
+        /// The better grade.
+        better: String,
+        /// The worse grade.
+        worse: String,
+    },
     /// A grade named twice or not at all.
     #[error("grade {grade} must be named exactly once under [cut_offs] and have a cap under [limit.grade_caps_fen]")]
     Grade {
@@ -153,7 +161,7 @@ impl Policy {
     }
 
     /// Checks that every grade that a model can give has a cut-off and a cap.
-    pub fn cover<'g>(&self, grades: impl Iterator<Item = &'g str>) -> Result<(), PolicyError> {
+    fn cover<'g>(&self, grades: impl Iterator<Item = &'g str>) -> Result<(), PolicyError> {
         for grade in grades {
             let times = self.named_grades().filter(|named| *named == grade).count();
             if times != 1 || !self.terms.limit.grade_caps_fen.contains_key(grade) {
@@ -161,6 +169,16 @@ impl Policy {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the policy fits a model's grades, best first: each has a cut-off and a cap, and none leads to less than a
+    /// worse one, so that what holds at both ends of an interval holds between them.
+    pub fn fit(&self, grades: &[&str]) -> Result<(), PolicyError> {
+        self.cover(grades.iter().copied())?;
+        match grades.windows(2).find(|pair| self.cut_off(pair[0]) > self.cut_off(pair[1])) {
+            None => Ok(()),
+            Some(pair) => Err(PolicyError::Order { better: pair[0].to_owned(), worse: pair[1].to_owned() }),
+        }
     }
 
     fn named_grades(&self) -> impl Iterator<Item = &String> {

@@ -125,7 +125,7 @@ pub enum SettingsError {
     #[error("setting {key} is {value}: {hint}")]
     Value {
         /// The key, for instance `sources.try_timeout_ms`.
-        key: &'static str,
+        key: String,
         /// The value found.
         value: String,
         /// What it must be.
@@ -164,8 +164,9 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        let refuse =
-            |key, value: &dyn ToString, hint| Err(SettingsError::Value { key, value: value.to_string(), hint });
+        fn refuse(key: impl Into<String>, value: &dyn ToString, hint: &'static str) -> Result<(), SettingsError> {
+            Err(SettingsError::Value { key: key.into(), value: value.to_string(), hint })
+        }
         let s = &self.sources;
         if !(1..=60_000).contains(&s.connect_timeout_ms) {
             return refuse("sources.connect_timeout_ms", &s.connect_timeout_ms, "it must lie between 1 and 60000");
@@ -188,15 +189,17 @@ impl Settings {
         }
         for source in SourceKind::ALL {
             let of = s.of(source);
+            let key = |name: &str| format!("sources.{source}.{name}");
             let url = reqwest_url_scheme(&of.base_url);
             if !url {
-                return refuse("sources.*.base_url", &of.base_url, "it must begin with http:// or https://");
+                // The value may hold a password.
+                return refuse(key("base_url"), &"not an address", "it must begin with http:// or https://");
             }
             if !of.path.starts_with('/') || !of.path.contains("{uscc}") {
-                return refuse("sources.*.path", &of.path, "it must begin with / and contain {uscc}");
+                return refuse(key("path"), &of.path, "it must begin with / and contain {uscc}");
             }
             if !(1..=3650).contains(&of.stale_after_days) {
-                return refuse("sources.*.stale_after_days", &of.stale_after_days, "it must lie between 1 and 3650");
+                return refuse(key("stale_after_days"), &of.stale_after_days, "it must lie between 1 and 3650");
             }
         }
         if !(1024..=64 << 20).contains(&self.server.body_bytes_max) {
@@ -205,6 +208,23 @@ impl Settings {
                 &self.server.body_bytes_max,
                 "it must lie between 1024 and 67108864",
             );
+        }
+        if self.server.workers > 1024 {
+            return refuse("server.workers", &self.server.workers, "it must lie between 0 and 1024");
+        }
+        let store = secrecy::ExposeSecret::expose_secret(&self.store.url);
+        if !["sqlite://", "postgres://", "postgresql://"]
+            .iter()
+            .any(|s| store.strip_prefix(s).is_some_and(|r| !r.is_empty()))
+        {
+            return refuse(
+                "store.url",
+                &"not a store",
+                "it must be sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE",
+            );
+        }
+        if self.server.listen == self.management.listen && self.server.listen.port() != 0 {
+            return refuse("management.listen", &self.management.listen, "it must differ from server.listen");
         }
         if self.server.quota_per_second == 0 || self.server.quota_burst == 0 {
             return refuse("server.quota_per_second", &self.server.quota_per_second, "quotas must be at least 1");
@@ -242,6 +262,8 @@ mod tests {
             ("[sources.tax]\nbase_url = \"ftp://x\"", "base_url"),
             ("[sources.tax]\npath = \"/firms\"", "{uscc}"),
             ("[nonsense]\na = 1", "nonsense"),
+            ("[store]\nurl = \"mysql://x\"", "store.url"),
+            ("[management]\nlisten = \"127.0.0.1:8080\"", "management.listen"),
         ] {
             let error = Settings::with_overrides(overrides).unwrap_err().to_string();
             assert!(error.contains(named), "{overrides}: {error}");

@@ -26,7 +26,6 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use self::database::{Database, Reader, Transaction};
-use self::keys::KeyCache;
 use self::passwords::Passwords;
 use self::writer::{Write, Writer};
 use crate::observe::Metrics;
@@ -51,7 +50,6 @@ struct Parts {
     database: Database,
     writer: Writer,
     passwords: Passwords,
-    keys: KeyCache,
 }
 
 /// What went wrong in the store. No text in here names a firm.
@@ -105,7 +103,7 @@ impl Store {
     pub async fn open(url: &str, metrics: Metrics) -> Result<Store, StoreError> {
         let database = Database::open(url).await?;
         let writer = Writer::start(database.clone(), metrics);
-        Ok(Store(Arc::new(Parts { database, writer, passwords: Passwords::new(), keys: KeyCache::new() })))
+        Ok(Store(Arc::new(Parts { database, writer, passwords: Passwords::new() })))
     }
 
     /// Takes no more writes, writes those that wait, closes every connection.
@@ -128,10 +126,6 @@ impl Store {
 
     fn passwords(&self) -> &Passwords {
         &self.0.passwords
-    }
-
-    fn keys(&self) -> &KeyCache {
-        &self.0.keys
     }
 }
 

@@ -19,7 +19,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::store::{Store, StoreError};
 
 /// Firms that are asked about besides the one that is printed, so that the office has something to review.
-const FURTHER_FIRMS: usize = 24;
+const FURTHER_FIRMS: usize = 60;
 /// The console's user of the demo.
 const OFFICER: &str = "officer";
 

@@ -160,3 +160,13 @@ period = "synthetic district as of 2025-12-31, defaults drawn for the 12 months 
 # `tax_vat_burden` has no direction of risk by itself (it wants a comparison with the industry), and its bins would follow noise.
 exclude = ["uscc", "true_pd", "tax_zero_filings", "tax_vat_burden"]
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_training_spec_is_the_one_that_the_command_writes() {
+        assert_eq!(training_spec(), include_str!("../../config/training.toml"));
+    }
+}

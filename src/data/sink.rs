@@ -27,6 +27,12 @@ impl WholeFile {
     /// # Errors
     /// [`DataError::Write`], for instance where the folder is not there.
     pub fn create(target: &Path) -> Result<WholeFile, DataError> {
+        // What a link points to is replaced, not the link; what is no ordinary file, a device for instance, is not touched.
+        let resolved = target.canonicalize();
+        let target = resolved.as_deref().unwrap_or(target);
+        if std::fs::metadata(target).is_ok_and(|found| !found.is_file()) {
+            return Err(write_error(target, "there is something that is not an ordinary file"));
+        }
         let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let temporary = target.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
         let file = File::create(&temporary).map_err(|e| write_error(target, e))?;

@@ -62,7 +62,8 @@ impl Engine {
                 feature: column.clone(),
             })?);
         }
-        policy.cover(model.grades().iter().map(|band| band.grade.as_str()))?;
+        let grades: Vec<&str> = model.grades().iter().map(|band| band.grade.as_str()).collect();
+        policy.fit(&grades)?;
         Ok(Engine { model, policy, columns })
     }
 
@@ -82,12 +83,19 @@ impl Engine {
         let vector = features::extract(&dossier, on);
         let row: Vec<Value<'static>> = self.row(&vector);
         let score = self.model.score(&row);
-        let interval = self.interval(&row, &dossier);
+        let open = self.open_columns(&vector, &dossier);
+        let incomplete = self.incomplete_sources(&open);
+        // The lowest and the highest score over all bins of the open columns.
+        let interval = (!incomplete.is_empty()).then(|| {
+            let (low, high) = self.model.interval(&row, &open);
+            [low, high]
+        });
         let finding = Finding {
             request: &occasion.request,
             dossier: &dossier,
             on,
             grade: score.grade,
+            incomplete: &incomplete,
             interval: interval.as_ref().map(|[low, high]| [(low.score, low.grade), (high.score, high.grade)]),
         };
         let ruling = self.policy.rule(&finding);
@@ -123,14 +131,22 @@ impl Engine {
         self.columns.iter().map(|(position, _)| vector.at(*position).map_or(Value::Missing, Value::Number)).collect()
     }
 
-    /// The lowest and the highest score over all bins of the features whose source is missing; `None` when none is.
-    fn interval(&self, row: &[Value<'_>], dossier: &Dossier) -> Option<[crate::model::Score<'_>; 2]> {
-        if SourceKind::ALL.into_iter().all(|source| dossier.has(source)) {
-            return None;
-        }
-        let open: Vec<bool> = self.columns.iter().map(|(_, feature)| !dossier.has(feature.source)).collect();
-        let (low, high) = self.model.interval(row, &open);
-        Some([low, high])
+    /// For each column, whether its value is missing because the evidence is: the source gave no record, or does not share the
+    /// part that the feature needs. A value that cannot be computed from evidence that is there is not open: it is what it is.
+    fn open_columns(&self, vector: &FeatureVector, dossier: &Dossier) -> Vec<bool> {
+        let lines = dossier.lines();
+        let not_there = |feature: &Feature| {
+            let line = lines.iter().find(|line| line.source == feature.source);
+            line.is_none_or(|l| !l.status.has_record() || l.not_shared.iter().any(|part| part == feature.part))
+        };
+        self.columns.iter().map(|(at, feature)| vector.at(*at).is_none() && not_there(feature)).collect()
+    }
+
+    /// Sources with a column that is open, in the order of [`SourceKind::ALL`].
+    fn incomplete_sources(&self, open: &[bool]) -> Vec<SourceKind> {
+        let has_open =
+            |source| self.columns.iter().zip(open).any(|((_, feature), open)| *open && feature.source == source);
+        SourceKind::ALL.into_iter().filter(|source| has_open(*source)).collect()
     }
 
     fn reasons(&self, row: &[Value<'_>], vector: &FeatureVector) -> Vec<Reason> {

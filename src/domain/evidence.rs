@@ -141,12 +141,14 @@ pub struct EvidenceLine {
     pub digest: Option<String>,
     /// What went wrong, where there is no record.
     pub detail: Option<String>,
+    /// Parts of the record that the department does not share: missing, not clean.
+    pub not_shared: Vec<String>,
 }
 
 impl Dossier {
     /// The status and dates of each source, in the order of [`SourceKind::ALL`].
     pub fn lines(&self) -> Vec<EvidenceLine> {
-        fn line<R>(source: SourceKind, e: &Evidence<R>) -> EvidenceLine {
+        fn line<R>(source: SourceKind, e: &Evidence<R>, not_shared: impl Fn(&R) -> Vec<String>) -> EvidenceLine {
             EvidenceLine {
                 source,
                 status: e.status,
@@ -154,12 +156,13 @@ impl Dossier {
                 fetched_at: e.fetched_at,
                 digest: e.digest.clone(),
                 detail: e.detail.clone(),
+                not_shared: e.record.as_ref().map(not_shared).unwrap_or_default(),
             }
         }
         vec![
-            line(SourceKind::Tax, &self.tax),
-            line(SourceKind::SocialInsurance, &self.social_insurance),
-            line(SourceKind::PaymentHistory, &self.payment_history),
+            line(SourceKind::Tax, &self.tax, TaxRecord::not_shared),
+            line(SourceKind::SocialInsurance, &self.social_insurance, SocialInsuranceRecord::not_shared),
+            line(SourceKind::PaymentHistory, &self.payment_history, PaymentHistoryRecord::not_shared),
         ]
     }
 
@@ -177,4 +180,9 @@ impl Dossier {
 /// filed; a key left out says nothing, and must not be read as the worst.
 fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
     Option::deserialize(from)
+}
+
+/// The names of those parts that are absent.
+fn absent_parts<const N: usize>(parts: [(&str, bool); N]) -> Vec<String> {
+    parts.into_iter().filter(|(_, absent)| *absent).map(|(name, _)| name.to_owned()).collect()
 }

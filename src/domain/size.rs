@@ -107,13 +107,15 @@ static TABLE: &[Row] = &[
     Row { prefixes: &["", "G53"], large: x(300), medium: x(100), small: x(10) },
 ];
 
-/// Codes too coarse to tell which row applies: the class cannot be determined from them.
-const AMBIGUOUS: &[&str] = &["F", "H", "I", "K", "K70"];
-
 fn row_of(industry: &str) -> Option<&'static Row> {
     let mut letters = industry.chars();
     let section = letters.next()?;
-    if !('A'..='T').contains(&section) || !letters.all(|c| c.is_ascii_digit()) || AMBIGUOUS.contains(&industry) {
+    if !('A'..='T').contains(&section) || !letters.all(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    // A code that stops before the table tells its industries apart is too coarse: which row applies is not known.
+    let prefixes = || TABLE.iter().flat_map(|row| row.prefixes);
+    if prefixes().any(|prefix| prefix.len() > industry.len() && prefix.starts_with(industry)) {
         return None;
     }
     TABLE
@@ -209,7 +211,18 @@ mod tests {
         let no_staff = SizeIndicators { staff: None, ..firm(0, 50, 0) };
         assert_eq!(size_class(Some("C33"), &no_staff), FirmSize::Undetermined);
         assert_eq!(size_class(Some("A01"), &no_staff), FirmSize::Small);
-        for industry in [None, Some(""), Some("F"), Some("K70"), Some("Z9"), Some("33"), Some("C3x")] {
+        for industry in [
+            None,
+            Some(""),
+            Some("F"),
+            Some("F5"),
+            Some("G"),
+            Some("K7"),
+            Some("K70"),
+            Some("Z9"),
+            Some("33"),
+            Some("C3x"),
+        ] {
             assert_eq!(size_class(industry, &firm(10, 10, 10)), FirmSize::Undetermined, "{industry:?}");
         }
     }

@@ -1,6 +1,5 @@
 //! Features from tax returns, arrears and the tax credit rating.
 
-use super::view::window;
 use super::{Feature, RiskSign, Unit, View, both};
 use crate::domain::SourceKind;
 use crate::domain::evidence::{Filing, TaxRatingGrade};
@@ -15,6 +14,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_late_filings",
         source: TAX,
+        part: "filings",
         unit: Unit::Count,
         sign: RiskSign::Rises,
         label: both("近24个月逾期或未申报次数", "Returns filed late or not at all, last 24 months"),
@@ -26,19 +26,19 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_zero_filings",
         source: TAX,
+        part: "filings",
         unit: Unit::Months,
         sign: RiskSign::Rises,
         label: both("近24个月增值税零申报月数", "Months with a VAT return of zero revenue, last 24"),
         text: both("多个月份零申报", "Several VAT returns declared no revenue"),
         remedy: both("如实申报收入；说明停业原因", "Declare all revenue; explain the months without any"),
         missing: NO_FILINGS,
-        extract: |view| {
-            Some(view.vat_filings(24)?.filter(|f| f.filed_on.is_some() && f.declared_revenue.0 == 0).count() as f64)
-        },
+        extract: |view| Some(view.vat_filed(24)?.iter().filter(|f| f.declared_revenue.0 == 0).count() as f64),
     },
     Feature {
         name: "tax_unpaid_ratio",
         source: TAX,
+        part: "filings",
         unit: Unit::Ratio,
         sign: RiskSign::Rises,
         label: both("近12个月应缴未缴比例（未缴÷应缴）", "Tax due and not paid over tax due, last 12 months"),
@@ -50,6 +50,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_arrears_to_revenue",
         source: TAX,
+        part: "arrears",
         unit: Unit::Ratio,
         sign: RiskSign::Rises,
         label: both("欠税占近12个月收入的比例（欠税÷收入）", "Tax arrears over revenue of the last 12 months"),
@@ -61,14 +62,15 @@ pub(super) static FEATURES: &[Feature] = &[
             if owed <= 0.0 {
                 return Some(0.0);
             }
-            // Owing while selling nothing is as bad as owing a year's revenue or more.
-            let revenue = view.revenue_12m()?.yuan();
+            // Owing while selling nothing, or nobody knows what, is as bad as owing a year's revenue or more.
+            let revenue = view.revenue_12m().map_or(0.0, |fen| fen.yuan());
             Some(if revenue > owed { owed / revenue } else { 1.0 })
         },
     },
     Feature {
         name: "tax_arrears_age",
         source: TAX,
+        part: "arrears",
         unit: Unit::Months,
         sign: RiskSign::Rises,
         label: both("欠税已持续的月数（无欠税为0）", "Months that taxes have been in arrears, 0 when none are"),
@@ -88,6 +90,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_rating",
         source: TAX,
+        part: "rating",
         unit: Unit::Rank,
         sign: RiskSign::Rises,
         label: both("纳税信用等级（A=1，B=2，M=3，C=4，D=5）", "Tax credit rating (A = 1, B = 2, M = 3, C = 4, D = 5)"),
@@ -107,6 +110,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_vat_burden",
         source: TAX,
+        part: "filings",
         unit: Unit::Ratio,
         sign: RiskSign::Free,
         label: both("增值税税负率（近12个月应缴增值税÷申报收入）", "VAT due over declared revenue, last 12 months"),
@@ -115,31 +119,25 @@ pub(super) static FEATURES: &[Feature] = &[
         missing: both("期间没有申报收入，或未提供申报数据", "No revenue was declared, or no returns are shared"),
         extract: |view| {
             let revenue = view.declared_revenue_12m()?.yuan();
-            let due: f64 = view.vat_filings(12)?.map(|f| f.due.yuan()).sum();
+            let due: f64 = view.vat_filed(12)?.iter().map(|f| f.due.yuan()).sum();
             (revenue > 0.0).then(|| due / revenue)
         },
     },
 ];
 
-fn filings_since<'d>(view: &View<'d>, months: i32) -> Option<impl Iterator<Item = &'d Filing>> {
-    let part = view.tax.as_ref()?;
-    let window = window(part.last, months);
-    Some(part.record.filings.as_deref()?.iter().filter(move |f| window.contains(&f.month)))
-}
-
 fn late_filings(view: &View<'_>) -> Option<f64> {
     let until = view.tax.as_ref()?.until;
-    let late = |f: &&Filing| match f.filed_on.filter(|day| *day <= until) {
+    let late = |f: &Filing| match f.filed_on.filter(|day| *day <= until) {
         Some(filed_on) => filed_on > f.due_on,
         None => f.due_on < until,
     };
-    Some(filings_since(view, 24)?.filter(late).count() as f64)
+    Some(view.filings(24)?.iter().filter(|f| late(f)).count() as f64)
 }
 
 fn unpaid_ratio(view: &View<'_>) -> Option<f64> {
     let until = view.tax.as_ref()?.until;
     let (mut due, mut unpaid) = (0.0, 0.0);
-    for filing in filings_since(view, 12)?.filter(|f| f.due_on < until) {
+    for filing in view.filings(12)?.iter().filter(|f| f.due_on < until) {
         due += filing.due.yuan();
         unpaid += (filing.due - filing.paid).yuan().max(0.0);
     }

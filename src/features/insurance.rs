@@ -11,6 +11,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "si_heads",
         source: SOCIAL,
+        part: "months",
         unit: Unit::Persons,
         sign: RiskSign::Falls,
         label: both("最近参保人数", "Insured persons in the latest month"),
@@ -22,6 +23,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "si_heads_change",
         source: SOCIAL,
+        part: "months",
         unit: Unit::Ratio,
         sign: RiskSign::Falls,
         label: both("参保人数一年变化（现在÷一年前−1）", "Insured persons now over a year ago, minus one"),
@@ -38,6 +40,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "si_months_paid",
         source: SOCIAL,
+        part: "months",
         unit: Unit::Ratio,
         sign: RiskSign::Falls,
         label: both("近24个月足额缴费月数占比（足额月数÷应缴月数）", "Months paid in full over months due, last 24"),
@@ -54,6 +57,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "si_arrears_months",
         source: SOCIAL,
+        part: "arrears",
         unit: Unit::Months,
         sign: RiskSign::Rises,
         label: both("社保欠费月数", "Months of contributions in arrears"),
@@ -65,6 +69,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "si_base_to_minimum",
         source: SOCIAL,
+        part: "minimum_base",
         unit: Unit::Ratio,
         sign: RiskSign::Falls,
         label: both("人均缴费基数（÷当地最低基数）", "Contribution base per person over the local minimum"),

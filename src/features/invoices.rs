@@ -20,6 +20,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_revenue",
         source: TAX,
+        part: "invoices",
         unit: Unit::Yuan,
         sign: RiskSign::Falls,
         label: both("近12个月销售收入（元）", "Revenue of the last 12 months, yuan"),
@@ -37,6 +38,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_revenue_growth",
         source: TAX,
+        part: "invoices",
         unit: Unit::Ratio,
         sign: RiskSign::Falls,
         label: both(
@@ -54,6 +56,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_revenue_recent",
         source: TAX,
+        part: "invoices",
         unit: Unit::Ratio,
         sign: RiskSign::Falls,
         label: both(
@@ -68,6 +71,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_revenue_volatility",
         source: TAX,
+        part: "invoices",
         unit: Unit::Ratio,
         sign: RiskSign::Rises,
         label: both(
@@ -87,28 +91,31 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_invoices",
         source: TAX,
+        part: "invoices",
         unit: Unit::Count,
         sign: RiskSign::Falls,
         label: both("近12个月开具的有效发票数", "Valid invoices issued in the last 12 months"),
         text: both("近12个月开票次数少", "Few invoices were issued in the last 12 months"),
         remedy: both("按实际交易逐笔开票", "Invoice each sale as it happens"),
         missing: NO_INVOICES,
-        extract: |view| Some(view.invoices()?.count(12, |row| row.sales.count)),
+        extract: |view| Some(view.invoices_of(12)?.count(12, |row| row.sales.count)),
     },
     Feature {
         name: "tax_active_months",
         source: TAX,
+        part: "invoices",
         unit: Unit::Months,
         sign: RiskSign::Falls,
         label: both("近24个月有开票的月数", "Months with sales invoices among the last 24"),
         text: both("近24个月中有开票的月份少", "There were sales in few of the last 24 months"),
         remedy: both("保持连续经营并按月开票", "Trade, and invoice, every month"),
         missing: NO_INVOICES,
-        extract: |view| Some(view.invoices()?.rows_in(24, 0).filter(|row| row.sales.count > 0).count() as f64),
+        extract: |view| Some(view.invoices_of(24)?.rows_in(24, 0).filter(|row| row.sales.count > 0).count() as f64),
     },
     Feature {
         name: "tax_months_since_sale",
         source: TAX,
+        part: "invoices",
         unit: Unit::Months,
         sign: RiskSign::Rises,
         label: both("距最近一次开票的月数", "Months since the last sales invoice"),
@@ -119,13 +126,14 @@ pub(super) static FEATURES: &[Feature] = &[
             let invoices = view.invoices()?;
             match invoices.rows.iter().rev().find(|row| row.sales.count > 0) {
                 Some(row) => Some(f64::from(invoices.last.since(row.month))),
-                None => invoices.covered_months().map(f64::from),
+                None => Some(f64::from(invoices.covered_months())),
             }
         },
     },
     Feature {
         name: "tax_history_months",
         source: TAX,
+        part: "invoices",
         unit: Unit::Months,
         sign: RiskSign::Falls,
         label: both("发票历史的月数（至多36）", "Months of invoice history, at most 36"),
@@ -136,11 +144,12 @@ pub(super) static FEATURES: &[Feature] = &[
         ),
         missing: NO_INVOICES,
         // Capped, so that the reach of a department's data is not taken for the firm's age.
-        extract: |view| view.invoices()?.covered_months().map(|months| f64::from(months.min(36))),
+        extract: |view| Some(f64::from(view.invoices()?.covered_months().min(36))),
     },
     Feature {
         name: "tax_longest_gap",
         source: TAX,
+        part: "invoices",
         unit: Unit::Months,
         sign: RiskSign::Rises,
         label: both("近24个月最长连续未开票月数", "Longest run of months without sales among the last 24"),
@@ -152,6 +161,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_void_ratio",
         source: TAX,
+        part: "invoices",
         unit: Unit::Ratio,
         sign: RiskSign::Rises,
         label: both("近24个月作废发票占比（作废÷全部开具）", "Void invoices over all issued, last 24 months"),
@@ -168,6 +178,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_red_ratio",
         source: TAX,
+        part: "invoices",
         unit: Unit::Ratio,
         sign: RiskSign::Rises,
         label: both("近24个月红字发票占比（红字÷有效）", "Red (negative) invoices over valid ones, last 24 months"),
@@ -183,6 +194,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_top_buyer_share",
         source: TAX,
+        part: "invoices",
         unit: Unit::Ratio,
         sign: RiskSign::Rises,
         label: both(
@@ -197,6 +209,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_top_supplier_share",
         source: TAX,
+        part: "invoices",
         unit: Unit::Ratio,
         sign: RiskSign::Rises,
         label: both(
@@ -211,6 +224,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_buyers",
         source: TAX,
+        part: "invoices",
         unit: Unit::Count,
         sign: RiskSign::Falls,
         label: both("月均客户数（近12个月）", "Buyers per month with sales, last 12 months"),
@@ -222,6 +236,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_suppliers",
         source: TAX,
+        part: "invoices",
         unit: Unit::Count,
         sign: RiskSign::Falls,
         label: both("月均供应商数（近12个月）", "Suppliers per month with purchases, last 12 months"),
@@ -233,17 +248,19 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "tax_purchase_months",
         source: TAX,
+        part: "invoices",
         unit: Unit::Months,
         sign: RiskSign::Falls,
         label: both("近12个月有进项发票的月数", "Months with purchase invoices among the last 12"),
         text: both("有采购记录的月份少", "There were purchases in few months"),
         remedy: both("采购时取得合规进项发票", "Ask suppliers for proper invoices"),
         missing: NO_INVOICES,
-        extract: |view| Some(view.invoices()?.rows_in(12, 0).filter(|row| row.purchases.count > 0).count() as f64),
+        extract: |view| Some(view.invoices_of(12)?.rows_in(12, 0).filter(|row| row.purchases.count > 0).count() as f64),
     },
     Feature {
         name: "tax_gross_margin",
         source: TAX,
+        part: "invoices",
         unit: Unit::Ratio,
         sign: RiskSign::Free,
         label: both(
@@ -265,7 +282,7 @@ pub(super) static FEATURES: &[Feature] = &[
 
 fn longest_gap(view: &View<'_>) -> Option<f64> {
     let invoices = view.invoices()?;
-    let covered = invoices.covered_months()?.min(24);
+    let covered = invoices.covered_months().min(24);
     let (mut longest, mut run) = (0, 0);
     let mut sold = invoices.rows_in(covered, 0).filter(|row| row.sales.count > 0).map(|row| row.month).peekable();
     for back in (0..covered).rev() {

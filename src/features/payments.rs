@@ -8,7 +8,7 @@ use crate::domain::SourceKind;
 use crate::domain::evidence::{LoanMonth, PaymentHistoryRecord, UtilityBill};
 use crate::domain::language::Bilingual;
 
-const NO_BILLS: Bilingual = both("没有水电费账单数据", "No utility bills are shared");
+const NO_BILLS: Bilingual = both("没有电费账单数据", "No utility bills are shared");
 const NO_LOANS: Bilingual = both("没有贷款记录", "There is no loan on record");
 
 const PAYMENTS: SourceKind = SourceKind::PaymentHistory;
@@ -17,10 +17,11 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "pay_late_bills",
         source: PAYMENTS,
+        part: "bills",
         unit: Unit::Count,
         sign: RiskSign::Rises,
-        label: both("近12个月逾期或未缴的水电费账单数", "Utility bills paid late or not at all, last 12 months"),
-        text: both("水电费多次逾期", "Utility bills were paid late"),
+        label: both("近12个月逾期或未缴的电费账单数", "Utility bills paid late or not at all, last 12 months"),
+        text: both("电费多次逾期", "Utility bills were paid late"),
         remedy: both("按期缴纳，可办理自动扣款", "Pay in time, for instance by direct debit"),
         missing: NO_BILLS,
         extract: |view| {
@@ -32,10 +33,11 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "pay_bill_delay",
         source: PAYMENTS,
+        part: "bills",
         unit: Unit::Days,
         sign: RiskSign::Rises,
-        label: both("近12个月水电费平均逾期天数", "Average days that utility bills were late, last 12 months"),
-        text: both("水电费缴纳拖延", "Utility bills are paid with delay"),
+        label: both("近12个月电费平均逾期天数", "Average days that utility bills were late, last 12 months"),
+        text: both("电费缴纳拖延", "Utility bills are paid with delay"),
         remedy: both("按期缴纳，可办理自动扣款", "Pay in time, for instance by direct debit"),
         missing: NO_BILLS,
         extract: |view| {
@@ -48,6 +50,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "pay_kwh_change",
         source: PAYMENTS,
+        part: "bills",
         unit: Unit::Ratio,
         sign: RiskSign::Falls,
         label: both(
@@ -62,6 +65,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "pay_max_dpd_12m",
         source: PAYMENTS,
+        part: "loans",
         unit: Unit::Days,
         sign: RiskSign::Rises,
         label: both("近12个月贷款最长逾期天数", "Most days past due on loans, last 12 months"),
@@ -73,6 +77,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "pay_max_dpd_24m",
         source: PAYMENTS,
+        part: "loans",
         unit: Unit::Days,
         sign: RiskSign::Rises,
         label: both("近24个月贷款最长逾期天数", "Most days past due on loans, last 24 months"),
@@ -84,9 +89,13 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "pay_months_since_delinquency",
         source: PAYMENTS,
+        part: "loans",
         unit: Unit::Months,
         sign: RiskSign::Falls,
-        label: both("距最近一次贷款逾期的月数（从未逾期为36）", "Months since a loan was last past due, 36 when never"),
+        label: both(
+            "距最近一次贷款逾期的月数（从未逾期则为有贷款记录的月数，至多36）",
+            "Months since a loan was last past due; when never, months of loan history, at most 36",
+        ),
         text: both("不久前贷款曾逾期", "A loan was past due not long ago"),
         remedy: both("保持按期还款，时间越长影响越小", "Keep paying in time; the effect fades"),
         missing: NO_LOANS,
@@ -96,13 +105,15 @@ pub(super) static FEATURES: &[Feature] = &[
             if loans.is_empty() {
                 return None;
             }
+            let since = loans.first().map_or(0, |first| part.last.since(first.month) + 1);
             let last = loans.iter().rev().find(|l| l.days_past_due > 0);
-            Some(last.map_or(36.0, |l| f64::from(part.last.since(l.month))))
+            Some(f64::from(last.map_or(since, |l| part.last.since(l.month))))
         },
     },
     Feature {
         name: "pay_utilisation",
         source: PAYMENTS,
+        part: "loans",
         unit: Unit::Ratio,
         sign: RiskSign::Rises,
         label: both("授信使用率（近3个月余额÷额度）", "Loan balance over credit line, last 3 months"),
@@ -112,12 +123,19 @@ pub(super) static FEATURES: &[Feature] = &[
         extract: |view| {
             let loans = loans(view.payments.as_ref()?, 3)?;
             let line: f64 = loans.iter().map(|l| l.line.yuan()).sum();
-            (line > 0.0).then(|| loans.iter().map(|l| l.balance.yuan()).sum::<f64>() / line)
+            let balance = loans.iter().map(|l| l.balance.yuan()).sum::<f64>();
+            match (line > 0.0, balance > 0.0) {
+                (true, _) => Some(balance / line),
+                // A debt with no line left is a line used up.
+                (false, true) => Some(1.0),
+                (false, false) => None,
+            }
         },
     },
     Feature {
         name: "pay_supplier_delay",
         source: PAYMENTS,
+        part: "supplier_delays",
         unit: Unit::Days,
         sign: RiskSign::Rises,
         label: both("近6个月对供应商付款平均延迟天数", "Average days that suppliers were paid late, last 6 months"),
@@ -135,6 +153,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "pay_wage_arrears",
         source: PAYMENTS,
+        part: "wage_arrears",
         unit: Unit::Count,
         sign: RiskSign::Rises,
         label: both("未了结的欠薪记录数", "Wage-arrears findings not made good"),
@@ -155,6 +174,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "pay_enforcements",
         source: PAYMENTS,
+        part: "enforcements",
         unit: Unit::Count,
         sign: RiskSign::Rises,
         label: both("近24个月了结的法院强制执行数", "Court enforcements ended in the last 24 months"),

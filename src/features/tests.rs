@@ -135,6 +135,33 @@ fn a_firm_known_to_have_sold_nothing_has_zero_revenue_and_no_ratios() {
 }
 
 #[test]
+fn months_before_the_data_begin_are_unknown_for_a_firm_that_is_older() {
+    let mut tax = TaxRecord::sharing_nothing(date(2020, 12, 31));
+    tax.invoices_since = Some(month("2020-07"));
+    tax.invoices = Some((0..6).map(|i| invoice(month("2020-07").plus(i), 2, 100)).collect());
+    let young = extract(&with_tax(tax.clone()), date(2020, 12, 31));
+    assert_eq!((young.get("tax_revenue"), young.get("tax_active_months")), (Some(600.0), Some(6.0)));
+    tax.registered_on = Some(date(2010, 1, 1));
+    let old = extract(&with_tax(tax.clone()), date(2020, 12, 31));
+    assert_eq!((old.get("tax_revenue"), old.get("tax_active_months")), (None, None), "half a year is not a small year");
+    tax.invoices_since = Some(month("2021-01"));
+    tax.invoices = Some(vec![]);
+    assert_eq!(
+        extract(&with_tax(tax), date(2020, 12, 31)).get("tax_revenue"),
+        None,
+        "data that begin later say nothing"
+    );
+}
+
+#[test]
+fn returns_that_are_shared_but_absent_from_the_window_are_not_returns_in_time() {
+    let mut tax = TaxRecord::sharing_nothing(date(2026, 9, 30));
+    tax.filings = Some(vec![]);
+    let vector = extract(&with_tax(tax), date(2026, 9, 30));
+    assert_eq!((vector.get("tax_late_filings"), vector.get("tax_zero_filings")), (None, None));
+}
+
+#[test]
 fn a_return_not_filed_is_late_only_once_it_was_due() {
     let mut tax = TaxRecord::sharing_nothing(date(2026, 9, 30));
     let filing = |m: &str, due_on, filed_on| Filing {

@@ -42,34 +42,46 @@ impl<'d> View<'d> {
         let part = self.tax.as_ref()?;
         let all = part.record.invoices.as_deref()?;
         let rows = &all[..all.partition_point(|row| row.month <= part.last)];
-        let since = part.record.invoices_since.or_else(|| rows.first().map(|row| row.month));
-        Some(Invoices { rows, last: part.last, since: since.filter(|month| *month <= part.last) })
+        // Where the data begin only after the last month that counts, or nobody knows where, "no rows" says nothing.
+        let since = part.record.invoices_since.or_else(|| rows.first().map(|row| row.month))?;
+        let registered = part.record.registered_on.map(Month::of);
+        let older_than_data = registered.is_some_and(|month| month < since);
+        (since <= part.last).then_some(Invoices { rows, last: part.last, since, older_than_data })
     }
 
-    /// VAT returns of the last `months` months.
-    pub fn vat_filings(&self, months: i32) -> Option<impl Iterator<Item = &'d Filing>> {
+    /// Returns of the last `months` months; `None` when none are shared or none fall into the window.
+    pub fn filings(&self, months: i32) -> Option<Vec<&'d Filing>> {
         let part = self.tax.as_ref()?;
         let window = window(part.last, months);
-        let filings = part.record.filings.as_deref()?;
-        Some(filings.iter().filter(move |f| f.tax == TaxKind::Vat && window.contains(&f.month)))
+        let filings: Vec<_> = part.record.filings.as_deref()?.iter().filter(|f| window.contains(&f.month)).collect();
+        (!filings.is_empty()).then_some(filings)
+    }
+
+    /// VAT returns of the last `months` months that were filed by the last day that counts; `None` when there are none.
+    pub fn vat_filed(&self, months: i32) -> Option<Vec<&'d Filing>> {
+        let until = self.tax.as_ref()?.until;
+        let mut filings = self.filings(months)?;
+        filings.retain(|f| f.tax == TaxKind::Vat && f.filed_on.is_some_and(|day| day <= until));
+        (!filings.is_empty()).then_some(filings)
     }
 
     /// Revenue of the last 12 months: invoiced, net of red invoices; declared with VAT returns where the department shares no
     /// invoices. `None` when it shares neither.
     pub fn revenue_12m(&self) -> Option<Fen> {
-        if let Some(invoices) = self.invoices() {
-            return Some(invoices.sum(12, |row| row.sales.amount));
+        match self.invoices_of(12) {
+            Some(invoices) => Some(invoices.sum(12, |row| row.sales.amount)),
+            None => self.declared_revenue_12m(),
         }
-        let mut filings = self.vat_filings(12)?.peekable();
-        filings.peek()?;
-        Some(filings.map(|f| f.declared_revenue).sum())
     }
 
-    /// Revenue declared with VAT returns of the last 12 months; `None` when no returns are shared.
+    /// The invoice months, where they are known for the whole of the last `months` months.
+    pub fn invoices_of(&self, months: i32) -> Option<Invoices<'d>> {
+        self.invoices().filter(|invoices| invoices.know(months))
+    }
+
+    /// Revenue declared with VAT returns of the last 12 months; `None` when no return was filed or none are shared.
     pub fn declared_revenue_12m(&self) -> Option<Fen> {
-        let mut filings = self.vat_filings(12)?.peekable();
-        filings.peek()?;
-        Some(filings.map(|f| f.declared_revenue).sum())
+        Some(self.vat_filed(12)?.iter().map(|f| f.declared_revenue).sum())
     }
 }
 
@@ -91,8 +103,10 @@ pub struct Invoices<'d> {
     pub rows: &'d [InvoiceMonth],
     /// The last month that counts.
     pub last: Month,
-    /// The first month that the data cover; `None` when nothing was ever invoiced and the department names no beginning.
-    pub since: Option<Month>,
+    /// The first month that the data cover.
+    pub since: Month,
+    /// Whether the firm was registered before the data begin: then months before are unknown, not empty.
+    pub older_than_data: bool,
 }
 
 impl<'d> Invoices<'d> {
@@ -113,14 +127,19 @@ impl<'d> Invoices<'d> {
     }
 
     /// How many months the data cover.
-    pub fn covered_months(&self) -> Option<i32> {
-        self.since.map(|since| self.last.since(since) + 1)
+    pub fn covered_months(&self) -> i32 {
+        self.last.since(self.since) + 1
+    }
+
+    /// Whether a window of the last `months` months is known whole: the data cover it, or the firm is younger than it.
+    pub fn know(&self, months: i32) -> bool {
+        self.covered_months() >= months || !self.older_than_data
     }
 
     /// The sales amount of each of the last `months` months, oldest first, 0 for a covered month without invoices; `None`
     /// when the data cover fewer months.
     pub fn monthly_sales(&self, months: i32) -> Option<Vec<f64>> {
-        if self.covered_months()? < months {
+        if self.covered_months() < months {
             return None;
         }
         let mut amounts = vec![0.0; months as usize];
@@ -134,7 +153,7 @@ impl<'d> Invoices<'d> {
     /// How much the last `months` months differ from the same months a year before, divided by those; `None` when the data
     /// do not reach back or nothing was invoiced then.
     pub fn change_on_year(&self, months: i32) -> Option<f64> {
-        if self.covered_months()? < months + 12 {
+        if self.covered_months() < months + 12 {
             return None;
         }
         let now = self.sum(months, |row| row.sales.amount).yuan();

@@ -9,8 +9,8 @@ use super::words;
 use crate::domain::case::Review;
 use crate::domain::decision::{Reason, VersionRef};
 use crate::domain::evidence::EvidenceLine;
-use crate::domain::{Case, Decision, Language, SourceKind};
-use crate::features;
+use crate::domain::{Case, Decision, Language};
+use crate::features::{self, Feature};
 
 /// A decision.
 #[derive(Debug, Serialize, ToSchema)]
@@ -105,6 +105,8 @@ struct EvidenceReply {
     /// When the department answered.
     #[schema(value_type = Option<String>, format = DateTime)]
     fetched_at: Option<Timestamp>,
+    /// Parts that the department does not share of this firm: missing, not clean.
+    not_shared: Vec<String>,
 }
 
 /// Id and SHA-256 of a model or a policy.
@@ -165,7 +167,7 @@ impl DecisionReply {
             model: version_reply(&decision.model),
             policy: version_reply(&decision.policy),
             decided_at: decision.decided_at,
-            valid_until: decision.valid_until,
+            valid_until: valid_until(decision, closing),
             case_id: decision.case_id.map(|id| id.to_string()),
             review: case.and_then(|case| review_reply(decision, case)),
             notice: words::notice(language),
@@ -176,13 +178,9 @@ impl DecisionReply {
 fn reason_reply(reason: &Reason, decision: &Decision, language: Language) -> ReasonReply {
     let (text, remedy) = match features::by_code(&reason.code) {
         Some(feature) => {
-            let text = match (reason.value, silent_source(reason, decision)) {
-                (None, Some(source)) => {
-                    let source = words::source_name(language, source);
-                    words::text(language, "reason-source-silent", &[("source", source.into())])
-                }
-                (None, None) => feature.missing.in_language(language).to_owned(),
-                (Some(_), _) => feature.text.in_language(language).to_owned(),
+            let text = match reason.value {
+                Some(_) => feature.text.in_language(language).to_owned(),
+                None => missing_text(feature, decision, language),
             };
             // What is missing cannot be done better, only be brought.
             (text, reason.value.map(|_| feature.remedy.in_language(language).to_owned()))
@@ -198,10 +196,23 @@ fn reason_reply(reason: &Reason, decision: &Decision, language: Language) -> Rea
     }
 }
 
-/// The reason's source, where it gave no record at all: then the fact is not missing there, the whole source is.
-fn silent_source(reason: &Reason, decision: &Decision) -> Option<SourceKind> {
-    let line = decision.evidence.iter().find(|line| Some(line.source) == reason.source)?;
-    (!line.status.has_record()).then_some(line.source)
+/// Until when the answer may be relied on: an approval or decline of the office is good for as long as an automatic one.
+fn valid_until(decision: &Decision, closing: Option<&Review>) -> Timestamp {
+    let Some(review) = closing else { return decision.valid_until };
+    let validity = decision.valid_until.duration_since(decision.decided_at);
+    review.at.saturating_add(validity).unwrap_or(Timestamp::MAX)
+}
+
+/// Which characteristic is missing, and why: its source was silent, or it could not be computed from what the source gave.
+fn missing_text(feature: &Feature, decision: &Decision, language: Language) -> String {
+    let name = feature.label(language);
+    let line = decision.evidence.iter().find(|line| line.source == feature.source);
+    if line.is_some_and(|line| line.status.has_record()) {
+        let why = feature.missing.in_language(language);
+        return words::text(language, "reason-missing", &[("name", name.into()), ("why", why.into())]);
+    }
+    let source = words::source_name(language, feature.source);
+    words::text(language, "reason-source-missing", &[("name", name.into()), ("source", source.into())])
 }
 
 fn evidence_reply(line: &EvidenceLine) -> EvidenceReply {
@@ -210,6 +221,7 @@ fn evidence_reply(line: &EvidenceLine) -> EvidenceReply {
         status: line.status.as_str(),
         as_of: line.as_of,
         fetched_at: line.fetched_at,
+        not_shared: line.not_shared.clone(),
     }
 }
 

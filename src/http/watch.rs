@@ -10,13 +10,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::problem::{Problem, ProblemKind, RequestId};
 use crate::observe::Metrics;
-
-/// The longest request id that is taken over from a caller.
-const REQUEST_ID_CHARS_MAX: usize = 64;
 
 /// Gives the request an id, measures and logs it, and writes out the problem that a handler returned.
 pub async fn watch(
@@ -28,7 +26,9 @@ pub async fn watch(
     let method = known_method(request.method().as_str());
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = problems_written(next.call(request).await?.map_into_boxed_body());
+    // Whatever is logged on the way carries the id.
+    let span = tracing::info_span!("request", request_id = %id);
+    let mut response = problems_written(next.call(request).instrument(span).await?.map_into_boxed_body());
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
@@ -47,14 +47,11 @@ pub async fn watch(
     Ok(response)
 }
 
-/// The caller's id where it is short and plain, else a new one.
+/// The caller's id where it is a UUID (or 32 hexadecimal digits, as trace ids are), else a new one: any other text might name
+/// a firm.
 fn request_id(request: &ServiceRequest) -> String {
     let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    match given {
-        Some(id) if (8..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.chars().all(plain) => id.to_owned(),
-        _ => Uuid::now_v7().to_string(),
-    }
+    given.and_then(|id| Uuid::parse_str(id).ok()).unwrap_or_else(Uuid::now_v7).to_string()
 }
 
 /// Methods as metric labels: a caller may send any word.

@@ -20,7 +20,8 @@ const ZH_CN: &str = include_str!("words/zh-CN.ftl");
 const EN: &str = include_str!("words/en.ftl");
 
 /// Variables of the texts of refer reasons; one that a reason does not carry is written as a dash.
-const REFER_VARIABLES: [&str; 13] = [
+const REFER_VARIABLES: [&str; 14] = [
+    "parts",
     "source",
     "as_of",
     "score",
@@ -40,17 +41,16 @@ const REFER_VARIABLES: [&str; 13] = [
 const MONEY_FIGURES: [&str; 4] = ["limit", "maximum", "minimum", "amount"];
 
 /// The codes of refer reasons that have texts of their own.
-pub const REFER_CODES: [&str; 12] = [
+pub const REFER_CODES: [&str; 11] = [
     "EVIDENCE_MISSING",
     "EVIDENCE_STALE",
-    "EVIDENCE_INVALID",
+    "EVIDENCE_INCOMPLETE",
     "SCORE_INTERVAL_CROSSES_CUTOFF",
     "HEADS_CONTRADICT",
     "CODE_SUSPECT",
     "OVER_AUTOMATIC_LIMIT",
     "GRADE_NEEDS_REVIEW",
     "KNOCK_OUT_UNCHECKED",
-    "AMOUNT_OVER_LIMIT",
     "LIMIT_UNDER_MINIMUM",
     "REVENUE_UNKNOWN",
 ];

@@ -74,10 +74,11 @@ impl Values {
     }
 }
 
-/// Whether a cell says that its value is not known: empty, `NA`, `N/A`, `NaN`, `null`, `?`, in any case.
+/// Whether a cell says that its value is not known: empty, `NA`, `N/A`, `#N/A`, `NaN`, `-nan`, `null`, `?`, in any case.
 pub fn is_missing(cell: &str) -> bool {
     let cell = cell.trim();
-    cell.is_empty() || cell == "?" || ["na", "n/a", "nan", "null"].iter().any(|word| cell.eq_ignore_ascii_case(word))
+    let words = ["na", "n/a", "nan", "-nan", "null", "#n/a"];
+    cell.is_empty() || cell == "?" || words.iter().any(|word| cell.eq_ignore_ascii_case(word))
 }
 
 /// The number that a cell holds, infinities included; `None` where it is a word.
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_usual_words_for_nothing_are_missing_and_zero_is_not() {
-        for cell in ["", "  ", "NA", "n/a", "NaN", "NULL", "?", " na "] {
+        for cell in ["", "  ", "NA", "n/a", "NaN", "NULL", "?", " na ", "#N/A", "-nan"] {
             assert!(is_missing(cell), "{cell:?}");
         }
         for cell in ["0", "none", "-", "0.0", "v_"] {

@@ -21,6 +21,8 @@ pub struct Finding<'a> {
     pub on: Date,
     /// The model's grade.
     pub grade: &'a str,
+    /// Sources that gave no record, or not the parts that the model needs.
+    pub incomplete: &'a [SourceKind],
     /// Where evidence is missing: the lowest and highest possible score, each with its grade.
     pub interval: Option<[(i64, &'a str); 2]>,
 }
@@ -133,7 +135,9 @@ impl Policy {
             }
         }
         let declared = view.tax.as_ref().and_then(|part| part.record.declared_heads);
-        if let (Some(tax), Some(insured)) = (declared, features::insured_heads(view)) {
+        // A department that answers and has no recent contribution says that nobody is insured.
+        let insured = view.insurance.as_ref().map(|_| features::insured_heads(view).unwrap_or(0));
+        if let (Some(tax), Some(insured)) = (declared, insured) {
             let (more, fewer) = (tax.max(insured), tax.min(insured));
             if more - fewer >= flags.heads_difference && f64::from(more) > flags.heads_ratio * f64::from(fewer) {
                 let figures = [("tax_heads", tax.to_string()), ("insured_heads", insured.to_string())];
@@ -143,16 +147,21 @@ impl Policy {
         raised
     }
 
-    /// Missing sources that the policy refers always, and all of them where the interval crosses a cut-off.
+    /// Missing sources that the policy refers always, and all that is incomplete where the interval crosses a cut-off.
     fn missing_evidence(&self, finding: &Finding<'_>) -> Vec<ReferReason> {
-        let missing: Vec<_> = finding.dossier.lines().into_iter().filter(|l| !finding.dossier.has(l.source)).collect();
         let crossing = finding.interval.filter(|[(_, low), (_, high)]| self.cut_off(low) != self.cut_off(high));
-        let mut reasons: Vec<ReferReason> = missing
-            .iter()
-            .filter(|line| crossing.is_some() || self.when_missing(line.source) == WhenMissing::Refer)
-            .map(|line| reason("EVIDENCE_MISSING", Some(line.source), [("status", line.status.as_str().to_owned())]))
-            .collect();
-        if let (Some([(low, _), (high, _)]), false) = (crossing, reasons.is_empty()) {
+        let mut reasons = Vec::new();
+        for line in finding.dossier.lines() {
+            let source = Some(line.source);
+            if !finding.dossier.has(line.source) {
+                if crossing.is_some() || self.when_missing(line.source) == WhenMissing::Refer {
+                    reasons.push(reason("EVIDENCE_MISSING", source, [("status", line.status.as_str().to_owned())]));
+                }
+            } else if crossing.is_some() && finding.incomplete.contains(&line.source) {
+                reasons.push(reason("EVIDENCE_INCOMPLETE", source, [("parts", line.not_shared.join(", "))]));
+            }
+        }
+        if let Some([(low, _), (high, _)]) = crossing {
             let figures = [("low", low.to_string()), ("high", high.to_string())];
             reasons.push(reason("SCORE_INTERVAL_CROSSES_CUTOFF", None, figures));
         }

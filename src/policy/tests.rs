@@ -62,7 +62,8 @@ fn rule(dossier: &Dossier, grade: &str, interval: Option<[(i64, &str); 2]>, amou
         term_months: 12,
     };
     let policy = Policy::from_toml(DEFAULT_POLICY).unwrap();
-    policy.rule(&Finding { request: &request, dossier, on: ON, grade, interval })
+    let incomplete: Vec<SourceKind> = SourceKind::ALL.into_iter().filter(|source| !dossier.has(*source)).collect();
+    policy.rule(&Finding { request: &request, dossier, on: ON, grade, incomplete: &incomplete, interval })
 }
 
 fn codes(ruling: &Ruling) -> Vec<&str> {
@@ -137,6 +138,42 @@ fn contradicting_head_counts_are_referred_with_both_figures() {
 }
 
 #[test]
+fn staff_declared_and_no_contribution_reported_is_a_contradiction_too() {
+    let mut silent = sound();
+    silent.social_insurance.record.as_mut().unwrap().months.clear();
+    let ruling = rule(&silent, "A", None, 1_000_000);
+    assert_eq!(codes(&ruling), ["HEADS_CONTRADICT"]);
+    assert_eq!(ruling.refer_reasons[0].figures["insured_heads"], "0");
+}
+
+#[test]
+fn parts_that_a_department_does_not_share_are_named_where_they_could_change_the_outcome() {
+    let request = DecisionRequest {
+        uscc: firm(),
+        consent_id: ConsentId(Uuid::nil()),
+        purpose: "working_capital".into(),
+        amount: Fen::from_yuan(1_000_000),
+        term_months: 12,
+    };
+    let (policy, dossier) = (Policy::from_toml(DEFAULT_POLICY).unwrap(), sound());
+    let rule = |interval| {
+        let incomplete = &[SourceKind::PaymentHistory];
+        policy.rule(&Finding {
+            request: &request,
+            dossier: &dossier,
+            on: ON,
+            grade: "C",
+            incomplete,
+            interval: Some(interval),
+        })
+    };
+    let crossing = rule([(530, "E"), (600, "B")]);
+    assert_eq!(codes(&crossing), ["EVIDENCE_INCOMPLETE", "SCORE_INTERVAL_CROSSES_CUTOFF"]);
+    assert!(crossing.refer_reasons[0].figures["parts"].contains("bills"));
+    assert_eq!(rule([(570, "C"), (600, "B")]).outcome, Outcome::Approve);
+}
+
+#[test]
 fn a_suspect_code_is_referred_even_beside_a_knock_out() {
     let mut suspect = sound();
     suspect.uscc = "91350203M0001QKT19".parse().unwrap();
@@ -174,6 +211,8 @@ fn a_policy_that_leaves_a_grade_out_or_a_key_wrong_is_refused() {
     let policy = Policy::from_toml(DEFAULT_POLICY).unwrap();
     assert!(policy.cover(["A", "E"].into_iter()).is_ok());
     assert!(policy.cover(["F"].into_iter()).unwrap_err().to_string().contains('F'));
+    assert!(policy.fit(&["A", "B", "C", "D", "E"]).is_ok());
+    assert!(policy.fit(&["A", "E", "B"]).unwrap_err().to_string().contains("grade E worse than grade B"));
     for (from, to) in [
         ("decline = [\"E\"]", "decline = [\"E\", \"A\"]"),
         ("E = 0", ""),

@@ -78,6 +78,12 @@ impl Life {
             .collect()
     }
 
+    /// The first month that the departments' data cover: the firm's first, or the first of the history that is kept.
+    pub(super) fn first_month(&self) -> Month {
+        let covered = self.stages.len().min(self.traits.age_months as usize).max(1);
+        Month::last_complete_on(self.as_of).minus(covered as i32 - 1)
+    }
+
     /// The months that the firm existed in, oldest first: stage, trade and staff of each.
     pub(super) fn months(&self) -> impl Iterator<Item = (&Stage, &Trade, u32)> {
         let before = self.stages.len().saturating_sub(self.traits.age_months as usize);

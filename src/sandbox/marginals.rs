@@ -57,8 +57,9 @@ impl Marginals {
     fn of(records: impl Iterator<Item = TaxRecord>) -> Marginals {
         let mut all = Marginals::default();
         for record in records {
-            if let (Some(invoices), Some(since)) = (&record.invoices, record.invoices_since) {
-                all.add(&Course::new(invoices, since, Month::last_complete_on(record.as_of)));
+            // From the first month with an invoice on: of real firms nobody knows what was before.
+            if let Some((invoices, first)) = record.invoices.as_deref().and_then(|rows| Some((rows, rows.first()?))) {
+                all.add(&Course::new(invoices, first.month, Month::last_complete_on(record.as_of)));
             }
         }
         for values in all.values.values_mut() {

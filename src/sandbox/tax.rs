@@ -33,8 +33,7 @@ pub(super) fn record(life: &Life, name: &str) -> Option<TaxRecord> {
         (false, false) => TaxpayerStatus::Normal,
     };
     let invoices = invoices(life);
-    let since = invoices.first().map(|i| i.month);
-    let shares_invoices = !dice.chance(0.02) && since.is_some();
+    let shares_invoices = !dice.chance(0.02) && !invoices.is_empty();
     let rating = rating(life, dice);
     Some(TaxRecord {
         as_of: life.as_of,
@@ -51,7 +50,7 @@ pub(super) fn record(life: &Life, name: &str) -> Option<TaxRecord> {
         filings: dice.shared(0.03, filings),
         arrears: dice.shared(0.04, arrears),
         invoices: shares_invoices.then_some(invoices),
-        invoices_since: if shares_invoices { since } else { None },
+        invoices_since: shares_invoices.then(|| life.first_month()),
     })
 }
 

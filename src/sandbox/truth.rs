@@ -40,9 +40,9 @@ pub(super) fn probability(traits: &Traits, stages: &[Stage], trades: &[Trade]) -
         INTERCEPT - 0.43 * s.size - 0.32 * s.regularity - 0.26 * s.breadth
             + 0.42 * s.fall
             + 0.40 * s.silence
-            + 0.23 * s.voids
+            + 0.40 * s.voids
             + 0.20 * s.reds
-            + 0.20 * s.imbalance
+            + 0.35 * s.imbalance
             - 0.66 * liquidity
             - 0.32 * traits.discipline
             - 0.10 * age,

@@ -101,6 +101,24 @@ impl Database {
         })
     }
 
+    /// Throws the writing connection away, so that the next write opens a new one. A disk that was full, for instance, leaves
+    /// a connection behind that cannot tell whether its transaction still stands.
+    pub(super) async fn renew_writer(&self) {
+        // Nothing to be done where this fails: the pool opens another connection then.
+        match &self.writer {
+            Pool::Sqlite(pool) => {
+                if let Ok(connection) = pool.acquire().await {
+                    let _ = connection.close().await;
+                }
+            }
+            Pool::Postgres(pool) => {
+                if let Ok(connection) = pool.acquire().await {
+                    let _ = connection.close().await;
+                }
+            }
+        }
+    }
+
     /// Begins a transaction that sees one state of everything, whatever is written meanwhile.
     pub(super) async fn begin_snapshot(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match &self.readers {
@@ -214,6 +232,10 @@ pub(super) fn describe(error: &sqlx::Error) -> String {
             let code = database.code().unwrap_or_default().into_owned();
             match database.constraint() {
                 Some(constraint) => format!("database error {code} (constraint {constraint})"),
+                // SQLite's own words on disk and files hold no values.
+                None if matches!(code.as_str(), "13" | "8" | "10" | "11" | "14" | "26" | "5" | "6") => {
+                    format!("database error {code}: {}", database.message())
+                }
                 None => format!("database error {code} ({:?})", database.kind()),
             }
         }

@@ -110,7 +110,7 @@ impl Store {
         let row = fetch!(fetch_optional, Reader, &mut reader, RecordRow, SELECT, id.to_string(), bank.to_string())?;
         drop(reader);
         let Some(row) = row else { return Ok(None) };
-        let case = self.cases_between(bank, &row.id, &row.id).await?.pop();
+        let case = self.case_of(bank, &row.id).await?;
         Ok(Some((row.read()?, case)))
     }
 
@@ -139,33 +139,31 @@ impl Store {
             }
         };
         drop(reader);
-        let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
-        let mut cases = self.cases_between(bank, &oldest.id, &newest.id).await?;
-        rows.iter()
-            .map(|row| {
-                let record = row.read()?;
-                let at = cases.iter().position(|case| case.decision == record.decision.id);
-                Ok((record, at.map(|at| cases.swap_remove(at))))
-            })
-            .collect()
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let record: DecisionRecord = row.read()?;
+            // Few decisions have a case, and a page is short.
+            let case = match record.decision.case_id {
+                Some(_) => self.case_of(bank, &row.id).await?,
+                None => None,
+            };
+            found.push((record, case));
+        }
+        Ok(found)
     }
 
-    async fn cases_between(&self, bank: BankId, oldest: &str, newest: &str) -> Result<Vec<Case>, StoreError> {
+    async fn case_of(&self, bank: BankId, decision: &str) -> Result<Option<Case>, StoreError> {
         let mut reader = self.reader().await?;
         let lines = fetch!(
             fetch_all,
             Reader,
             &mut reader,
             super::cases::CaseLine,
-            concat!(
-                super::cases::select_cases!(),
-                " WHERE c.bank = $1 AND c.decision_id >= $2 AND c.decision_id <= $3 ORDER BY c.id, r.number"
-            ),
+            concat!(super::cases::select_cases!(), " WHERE c.bank = $1 AND c.decision_id = $2 ORDER BY c.id, r.number"),
             bank.to_string(),
-            oldest,
-            newest,
+            decision,
         )?;
-        fold_lines(lines)
+        Ok(fold_lines(lines)?.pop())
     }
 }
 

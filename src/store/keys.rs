@@ -4,9 +4,6 @@
 //! would only slow every request. It is found by its hash in an index: how long that takes tells nothing of a secret,
 //! because nobody can choose the beginning of a SHA-256.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use jiff::Timestamp;
 use rand::distributions::{Alphanumeric, DistString};
 use rand::rngs::OsRng;
@@ -26,9 +23,6 @@ const PREFIX: &str = "yx_test_";
 pub(super) const SECRET_CHARS: usize = 43;
 /// Characters of the secret that the list shows.
 const HINT_CHARS: usize = 12;
-/// How long another process may take to notice a revocation.
-const CACHED_FOR: Duration = Duration::from_secs(2);
-const CACHED_MAX: u64 = 10_000;
 
 /// A bank's API key, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,19 +115,6 @@ impl KeyRow {
     }
 }
 
-/// Keys seen a moment ago. An entry is worth nothing once any key was revoked after it was read.
-pub(super) struct KeyCache {
-    identities: moka::future::Cache<String, (u64, BankIdentity)>,
-    revocations: AtomicU64,
-}
-
-impl KeyCache {
-    pub(super) fn new() -> KeyCache {
-        let identities = moka::future::Cache::builder().max_capacity(CACHED_MAX).time_to_live(CACHED_FOR).build();
-        KeyCache { identities, revocations: AtomicU64::new(0) }
-    }
-}
-
 /// Keys `k` with the names of their banks; a condition or an order must follow.
 macro_rules! select_keys {
     () => {
@@ -174,16 +155,13 @@ impl Store {
         rows.iter().map(KeyRow::read).collect()
     }
 
-    /// Revokes a key; `false` when there is none with this id that still works. It holds at once in this process, and
-    /// within two seconds in others over the same store.
+    /// Revokes a key; `false` when there is none with this id that still works. It holds at once, in every
+    /// process over the same store: nothing about keys is cached.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
-        let revoked = self.write(RevokeKey { id, now }).await;
-        // Whatever became of the write: what was read before it is not to be trusted.
-        self.keys().revocations.fetch_add(1, Ordering::SeqCst);
-        revoked
+        self.write(RevokeKey { id, now }).await
     }
 
     /// The bank for which a secret speaks; `None` when there is no such key or it is revoked.
@@ -196,20 +174,11 @@ impl Store {
             return Ok(None);
         }
         let hash = sha256(secret.as_bytes());
-        let cache = self.keys();
-        let revocations = cache.revocations.load(Ordering::SeqCst);
-        if let Some((read_at, identity)) = cache.identities.get(&hash).await
-            && read_at == revocations
-        {
-            return Ok(Some(identity));
-        }
         let mut reader = self.reader().await?;
         let row = fetch!(fetch_optional, Reader, &mut reader, KeyRow, BY_SECRET, &hash)?;
         let Some(row) = row else { return Ok(None) };
         let KeyInfo { id, bank, bank_name, .. } = row.read()?;
-        let identity = BankIdentity { bank, name: bank_name, key: id };
-        cache.identities.insert(hash, (revocations, identity.clone())).await;
-        Ok(Some(identity))
+        Ok(Some(BankIdentity { bank, name: bank_name, key: id }))
     }
 }
 

@@ -142,6 +142,7 @@ async fn commit(database: &Database, entries: Vec<Box<dyn Waiting>>, metrics: &M
             Ok(()) => group.into_iter().for_each(Waiting::answer),
             Err(StoreError::Unavailable(why)) => {
                 tracing::error!(writes = group.len(), %why, "writes were refused");
+                database.renew_writer().await;
                 group.into_iter().for_each(|entry| entry.refuse(StoreError::Unavailable(why.clone())));
             }
             Err(_) if group.len() > 1 => {

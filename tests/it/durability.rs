@@ -125,3 +125,73 @@ async fn sigterm_finishes_requests_under_way_and_exits_0() {
     assert_eq!(tokio::task::spawn_blocking(move || service.process.wait()).await.unwrap(), Some(0));
     sandbox.process.signal("CONT");
 }
+
+/// A small file system in memory, gone when dropped; `None` where this user may not mount one.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<SmallDisk> {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"])
+            .arg(folder.path())
+            .output();
+        mount.is_ok_and(|done| done.status.success()).then(|| SmallDisk(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).output();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_refused_with_503_and_heals_by_itself_once_there_is_room() {
+    let Some(disk) = SmallDisk::mount() else {
+        crate::support::say("skipped: a small disk cannot be mounted by this user");
+        return;
+    };
+    let sandbox = Sandbox::start(&[]);
+    let url = format!("sqlite://{}", disk.0.path().join("yuxin.db").display());
+    let service = Service::start_with(&sandbox.url, &[("YUXIN_STORE__URL", &url)]);
+    let bank = service.bank("First Bank");
+    let firm = sandbox.firms(1).await.remove(0);
+    let consent = bank.consent(&firm).await;
+    let ballast = disk.0.path().join("ballast");
+    let mut acknowledged = Vec::new();
+    let mut refused = 0;
+    for n in 0..400 {
+        if n == 5 {
+            // The disk fills up by somebody else's doing, and stays full for a while.
+            let _ = std::fs::write(&ballast, vec![0; 8 << 20]);
+        }
+        let answer = bank.ask(&firm, &consent).await;
+        match answer.status().as_u16() {
+            201 => acknowledged.push(answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()),
+            503 => {
+                assert!(answer.headers().contains_key("retry-after"));
+                refused += 1;
+            }
+            other => panic!("{other}"),
+        }
+        if refused == 10 {
+            break;
+        }
+    }
+    assert!(refused > 0 && !acknowledged.is_empty(), "the disk was never full, or always");
+    std::fs::remove_file(&ballast).unwrap();
+    let began = std::time::Instant::now();
+    while bank.ask(&firm, &consent).await.status() != 201 {
+        assert!(began.elapsed() < Duration::from_secs(5), "it does not heal:\n{}", service.process.said());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for id in acknowledged {
+        assert_eq!(
+            bank.get(&format!("/v1/decisions/{id}")).send().await.unwrap().status(),
+            200,
+            "acknowledged and lost"
+        );
+    }
+    assert!(service.command(&["audit", "verify"]).status.success());
+}

@@ -10,7 +10,7 @@ use crate::support::service::{Sandbox, Service, yuxin};
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("YUXIN_DATA").map(|data| PathBuf::from(data).join("real-firms"));
     if folder.is_none() {
-        eprintln!("skipped: YUXIN_DATA does not name a data folder");
+        crate::support::say("skipped: YUXIN_DATA does not name a data folder");
     }
     folder
 }
@@ -47,6 +47,10 @@ async fn every_real_firm_gets_the_same_bits_online_and_in_a_file_and_none_is_tak
         let statuses: Vec<&str> =
             decision["evidence"].as_array().unwrap().iter().map(|line| line["status"].as_str().unwrap()).collect();
         assert_eq!(statuses, ["stale", "absent", "absent"], "as of 2020, and known to the tax department alone");
+        assert_eq!(
+            decision["evidence"][0]["not_shared"],
+            serde_json::json!(["status", "declared_heads", "filings", "arrears"])
+        );
         assert_ne!(decision["outcome"], "approve");
         let interval = &decision["score_interval"];
         assert!(

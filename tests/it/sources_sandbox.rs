@@ -44,7 +44,7 @@ async fn every_firm_of_the_synthetic_district_is_read_as_it_was_made() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_real_firm_of_a_data_folder_is_read_as_it_was_recorded() {
     let Some(data) = std::env::var_os("YUXIN_DATA") else {
-        eprintln!("skipped: YUXIN_DATA names no folder with real-firms/");
+        crate::support::say("skipped: YUXIN_DATA names no folder with real-firms/");
         return;
     };
     let folder = PathBuf::from(data).join("real-firms");

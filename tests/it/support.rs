@@ -8,3 +8,9 @@ pub mod postgres;
 pub mod service;
 pub mod specimen;
 pub mod store;
+
+/// Says something that the test runner does not swallow.
+pub fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

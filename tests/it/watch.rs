@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sqlx::Connection;
 
 use crate::support::service::{Sandbox, Service};
 
@@ -40,7 +41,7 @@ async fn promtool_finds_nothing_to_say_about_the_metrics() {
     }
     if !std::path::Path::new("/usr/bin/promtool").exists() {
         assert!(std::env::var_os("CI").is_none(), "promtool is missing");
-        eprintln!("skipped: promtool is not installed");
+        crate::support::say("skipped: promtool is not installed");
         return;
     }
     let mut promtool = Command::new("/usr/bin/promtool")
@@ -64,7 +65,7 @@ async fn no_firm_in_logs_or_metrics_and_every_line_stands_alone() {
     for firm in &firms {
         bank.decide(firm).await;
         bank.get(&format!("/v1/decisions?uscc={firm}")).send().await.unwrap();
-        bank.get(&format!("/v1/firms/{firm}")).send().await.unwrap();
+        bank.get(&format!("/v1/firms/{firm}")).header("x-request-id", firm).send().await.unwrap();
     }
     drop(sandbox);
     bank.decide(&firms[0]).await;
@@ -80,6 +81,9 @@ async fn no_firm_in_logs_or_metrics_and_every_line_stands_alone() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
         if line["message"] == "request answered" {
             assert!(line["request_id"].is_string() && line["route"].is_string() && line["status"].is_u64(), "{line}");
+        }
+        if line["message"] == "evidence missing" {
+            assert!(line["span"]["request_id"].is_string(), "what went wrong cannot be tied to its request: {line}");
         }
     }
 }
@@ -98,20 +102,12 @@ async fn probes_tell_life_and_readiness_and_the_store_that_fails() {
     assert_eq!(reqwest::get(format!("{}/metrics", service.url)).await.unwrap().status(), 404, "banks see no metrics");
 
     // Another process holds the database for writing: not ready, and ready again once it lets go.
-    let held = service.database();
-    let mut holder = Command::new("python3")
-        .args(["-c", "import sqlite3,sys,time; c=sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); time.sleep(60)"])
-        .arg(&held)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line).unwrap();
-    assert_eq!(line.trim(), "held");
+    let url = format!("sqlite://{}", service.database().display());
+    let mut holder = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut holder).await.unwrap();
     let (status, ready) = text(at("/readyz")).await;
     assert_eq!(status, 503, "{ready}");
-    holder.kill().unwrap();
-    holder.wait().unwrap();
+    holder.close().await.unwrap();
     let began = Instant::now();
     while text(at("/readyz")).await.0 != 200 {
         assert!(began.elapsed() < Duration::from_secs(20), "it does not heal");

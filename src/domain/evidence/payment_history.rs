@@ -22,6 +22,19 @@ pub struct PaymentHistoryRecord {
     pub enforcements: Option<Vec<Enforcement>>,
 }
 
+impl PaymentHistoryRecord {
+    /// The parts that are not shared, by their names in the record.
+    pub fn not_shared(&self) -> Vec<String> {
+        super::absent_parts([
+            ("bills", self.bills.is_none()),
+            ("loans", self.loans.is_none()),
+            ("supplier_delays", self.supplier_delays.is_none()),
+            ("wage_arrears", self.wage_arrears.is_none()),
+            ("enforcements", self.enforcements.is_none()),
+        ])
+    }
+}
+
 /// A month's electricity bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UtilityBill {

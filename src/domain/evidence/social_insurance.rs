@@ -19,6 +19,13 @@ pub struct SocialInsuranceRecord {
     pub minimum_base: Option<Fen>,
 }
 
+impl SocialInsuranceRecord {
+    /// The parts that the department does not share, by their names in the record.
+    pub fn not_shared(&self) -> Vec<String> {
+        super::absent_parts([("arrears", self.arrears.is_none()), ("minimum_base", self.minimum_base.is_none())])
+    }
+}
+
 /// One month's contributions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContributionMonth {

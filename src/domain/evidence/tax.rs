@@ -36,6 +36,17 @@ pub struct TaxRecord {
 }
 
 impl TaxRecord {
+    /// The parts that the department does not share, by their names in the record.
+    pub fn not_shared(&self) -> Vec<String> {
+        super::absent_parts([
+            ("status", self.status.is_none()),
+            ("declared_heads", self.declared_heads.is_none()),
+            ("filings", self.filings.is_none()),
+            ("arrears", self.arrears.is_none()),
+            ("invoices", self.invoices.is_none()),
+        ])
+    }
+
     /// A record of which the department shares nothing but its date.
     pub fn sharing_nothing(as_of: Date) -> TaxRecord {
         TaxRecord {

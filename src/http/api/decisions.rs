@@ -89,7 +89,6 @@ pub async fn decide(
     store: web::Data<Store>,
     keys: web::Data<KeysInUse>,
 ) -> Result<HttpResponse, Problem> {
-    let now = Timestamp::now();
     let ask: Json<DecisionAsk> = read_json(&request, payload).await?;
     let language = language(&request);
     let key = idempotency_key(&request)?;
@@ -98,6 +97,8 @@ pub async fn decide(
         Some(lock) => Some(lock.lock().await),
         None => None,
     };
+    // Only now: reading the body and waiting for the key may have taken a while, and consents expire.
+    let now = Timestamp::now();
     if let Some(key) = &key
         && let Some(reply) = store.idempotent_reply(bank.id(), ROUTE, key, now).await?
     {

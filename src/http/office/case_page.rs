@@ -154,7 +154,7 @@ pub fn render(
         knock_outs: decision.reasons.iter().filter_map(|r| words::knock_out(words.0, &r.code)).collect(),
         reasons: reason_lines(record, words),
         steps: waterfall::steps(record, words),
-        sources: evidence::sources(&record.dossier, words),
+        sources: evidence::sources(record, words),
         acts: acts(case, reader),
         closing: closing(case, words),
         form: (may_review && open).then(|| form(case, record, draft, words)),

@@ -68,7 +68,10 @@ mod tests {
         let told = |given: &Reason| reason(given, &silence(), Words(Language::En));
         assert_eq!(told(&given), feature.text.en);
         given.value = None;
-        assert_eq!(told(&given), format!("{}: no data from this source (Tax department)", feature.label.en));
+        assert_eq!(
+            told(&given),
+            format!("{}: no data from this source (Tax department); unknown scores below average", feature.label.en)
+        );
         given.code = "OF_AN_OLDER_MODEL".to_owned();
         assert_eq!(told(&given), "OF_AN_OLDER_MODEL");
     }

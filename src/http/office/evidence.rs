@@ -3,8 +3,11 @@
 use jiff::civil::Date;
 
 use super::chart::{Chart, Drawing, Series, Shape, draw};
+use std::collections::BTreeMap;
+
+use crate::domain::DecisionRecord;
 use crate::domain::evidence::{
-    EvidenceLine, Filing, PaymentHistoryRecord, SocialInsuranceRecord, TaxKind, TaxRecord, TaxpayerStatus, UtilityBill,
+    EvidenceLine, Filing, PaymentHistoryRecord, SocialInsuranceRecord, TaxKind, TaxRecord, TaxpayerStatus,
 };
 use crate::domain::{Dossier, EvidenceStatus, Fen, Month, SourceKind};
 use crate::http::words::{self, Words, figures};
@@ -45,16 +48,18 @@ pub struct Fact {
 }
 
 /// Collects what a record says, and the names of the parts that it leaves out.
-struct Told {
+struct Told<'r> {
     words: Words,
+    /// The features as they were scored: what is counted beside the evidence is what the score saw.
+    features: &'r BTreeMap<String, Option<f64>>,
     facts: Vec<Fact>,
     missing: Vec<String>,
     charts: Vec<Drawing>,
 }
 
-impl Told {
-    fn new(words: Words) -> Told {
-        Told { words, facts: Vec::new(), missing: Vec::new(), charts: Vec::new() }
+impl<'r> Told<'r> {
+    fn new(words: Words, features: &'r BTreeMap<String, Option<f64>>) -> Told<'r> {
+        Told { words, features, facts: Vec::new(), missing: Vec::new(), charts: Vec::new() }
     }
 
     /// Notes the fact `key`, or that it is missing.
@@ -70,6 +75,13 @@ impl Told {
         }
     }
 
+    /// Notes how often the feature `feature` counted something that speaks against the firm.
+    fn counted(&mut self, key: &str, feature: &str) {
+        let count = self.features.get(feature).copied().flatten();
+        let times = |count: f64| self.words.with("fact-times", &[("count", count.into())]);
+        self.judged(key, count.map(|count| (times(count), count > 0.0)));
+    }
+
     fn money(&self, amount: Fen) -> String {
         figures::money_rounded(amount, self.words.0)
     }
@@ -81,13 +93,17 @@ impl Told {
     }
 }
 
-/// The sources of `dossier`, in their usual order.
-pub fn sources(dossier: &Dossier, words: Words) -> Vec<SourceView> {
+/// The sources of a decision's dossier, in their usual order.
+pub fn sources(record: &DecisionRecord, words: Words) -> Vec<SourceView> {
+    sources_of(&record.dossier, &record.features, words)
+}
+
+fn sources_of(dossier: &Dossier, features: &BTreeMap<String, Option<f64>>, words: Words) -> Vec<SourceView> {
     dossier
         .lines()
         .into_iter()
         .map(|line| {
-            let mut told = Told::new(words);
+            let mut told = Told::new(words, features);
             match line.source {
                 SourceKind::Tax => dossier.tax.record.iter().for_each(|r| tell_tax(r, &mut told)),
                 SourceKind::SocialInsurance => {
@@ -102,7 +118,7 @@ pub fn sources(dossier: &Dossier, words: Words) -> Vec<SourceView> {
         .collect()
 }
 
-fn view(line: EvidenceLine, told: Told) -> SourceView {
+fn view(line: EvidenceLine, told: Told<'_>) -> SourceView {
     let words = told.words;
     let mut remarks = Vec::new();
     match line.status {
@@ -142,7 +158,7 @@ fn by_month(months: &[Month], value: impl Fn(Month) -> Option<f64>) -> Vec<Optio
     months.iter().map(|month| value(*month)).collect()
 }
 
-fn tell_tax(record: &TaxRecord, told: &mut Told) {
+fn tell_tax(record: &TaxRecord, told: &mut Told<'_>) {
     let words = told.words;
     let status = record.status.map(|status| match status {
         TaxpayerStatus::Normal => (words.t("taxpayer-normal"), false),
@@ -171,11 +187,7 @@ fn tell_tax(record: &TaxRecord, told: &mut Told) {
     let months = months_until(record.as_of);
     match &record.filings {
         None => told.missing.push(words.t("fact-filings")),
-        Some(filings) => {
-            let late = late_filings(filings, record.as_of);
-            let value = words.with("fact-times", &[("count", late.into())]);
-            told.judged("fact-late-filings", Some((value, late > 0)));
-        }
+        Some(_) => told.counted("fact-late-filings", "tax_late_filings"),
     }
     chart_invoices(record, &months, told);
     if let Some(filings) = &record.filings {
@@ -183,13 +195,6 @@ fn tell_tax(record: &TaxRecord, told: &mut Told) {
         let series = vec![Series { name: words.t("chart-revenue"), values }];
         told.chart("chart-revenue", "unit-money-axis", Shape::Bars, &months, series);
     }
-}
-
-/// Returns of the last 24 months that were filed late, or are due and not filed.
-fn late_filings(filings: &[Filing], as_of: Date) -> usize {
-    let first = Month::of(as_of).minus(CHART_MONTHS);
-    let late = |f: &&Filing| f.due_on <= as_of && f.filed_on.is_none_or(|filed| filed > f.due_on);
-    filings.iter().filter(|f| Month::of(f.due_on) > first).filter(late).count()
 }
 
 /// The revenue in the VAT returns filed for `month`, in units of the axis; `None` where none was filed.
@@ -200,7 +205,7 @@ fn declared_revenue(filings: &[Filing], month: Month, words: Words) -> Option<f6
     Some(found.map(|f| f.declared_revenue).sum::<Fen>().0 as f64 / figures::axis_unit(words.0))
 }
 
-fn chart_invoices(record: &TaxRecord, months: &[Month], told: &mut Told) {
+fn chart_invoices(record: &TaxRecord, months: &[Month], told: &mut Told<'_>) {
     let words = told.words;
     let Some(invoices) = &record.invoices else {
         told.missing.push(words.t("fact-invoices"));
@@ -221,7 +226,7 @@ fn chart_invoices(record: &TaxRecord, months: &[Month], told: &mut Told) {
     told.chart("chart-invoices", "unit-money-axis", Shape::Bars, months, series);
 }
 
-fn tell_social_insurance(record: &SocialInsuranceRecord, told: &mut Told) {
+fn tell_social_insurance(record: &SocialInsuranceRecord, told: &mut Told<'_>) {
     let words = told.words;
     let latest = record.months.last().map(|row| format!("{} ({})", row.heads, row.month));
     told.fact("fact-insured-heads", latest);
@@ -240,16 +245,12 @@ fn tell_social_insurance(record: &SocialInsuranceRecord, told: &mut Told) {
     told.chart("chart-heads", "chart-heads-axis", Shape::Line, &months, series);
 }
 
-fn tell_payment_history(record: &PaymentHistoryRecord, told: &mut Told) {
+fn tell_payment_history(record: &PaymentHistoryRecord, told: &mut Told<'_>) {
     let words = told.words;
     let months = months_until(record.as_of);
     match &record.bills {
         None => told.missing.push(words.t("fact-bills")),
-        Some(bills) => {
-            let late = late_bills(bills, record.as_of);
-            let value = words.with("fact-times", &[("count", late.into())]);
-            told.judged("fact-late-bills", Some((value, late > 0)));
-        }
+        Some(_) => told.counted("fact-late-bills", "pay_late_bills"),
     }
     let loans = record.loans.as_deref().map(|loans| match loans.last() {
         None => words.t("fact-never-borrowed"),
@@ -273,7 +274,7 @@ fn tell_payment_history(record: &PaymentHistoryRecord, told: &mut Told) {
     chart_payments(record, &months, told);
 }
 
-fn chart_payments(record: &PaymentHistoryRecord, months: &[Month], told: &mut Told) {
+fn chart_payments(record: &PaymentHistoryRecord, months: &[Month], told: &mut Told<'_>) {
     let words = told.words;
     if let Some(bills) = &record.bills {
         let kwh = |month| bills.iter().find(|bill| bill.month == month).map(|bill| bill.kwh as f64);
@@ -287,15 +288,8 @@ fn chart_payments(record: &PaymentHistoryRecord, months: &[Month], told: &mut To
     }
 }
 
-/// Bills of the last 12 months that were paid late, or are due and not paid.
-fn late_bills(bills: &[UtilityBill], as_of: Date) -> usize {
-    let first = Month::of(as_of).minus(12);
-    let late = |b: &&UtilityBill| b.due_on <= as_of && b.paid_on.is_none_or(|paid| paid > b.due_on);
-    bills.iter().filter(|b| Month::of(b.due_on) > first).filter(late).count()
-}
-
 /// How many things are open, and their amount together.
-fn open_items(amounts: impl Iterator<Item = Fen>, told: &Told) -> (String, bool) {
+fn open_items(amounts: impl Iterator<Item = Fen>, told: &Told<'_>) -> (String, bool) {
     let amounts: Vec<Fen> = amounts.collect();
     if amounts.is_empty() {
         return (told.words.t("none"), false);
@@ -322,7 +316,11 @@ mod tests {
 
     #[test]
     fn a_source_without_a_record_says_so_and_shows_no_fact_and_no_chart() {
-        let views = sources(&dossier(Evidence::missing(EvidenceStatus::Invalid, "garbage")), Words(Language::En));
+        let views = sources_of(
+            &dossier(Evidence::missing(EvidenceStatus::Invalid, "garbage")),
+            &BTreeMap::new(),
+            Words(Language::En),
+        );
         assert_eq!(views.iter().map(|v| v.class).collect::<Vec<_>>(), ["unavailable", "invalid", "absent"]);
         for view in views {
             assert!(view.facts.is_empty() && view.charts.is_empty());
@@ -340,14 +338,14 @@ mod tests {
             minimum_base: Some(Fen::from_yuan(4812)),
         };
         let evidence = Evidence { record: Some(record), ..Evidence::missing(EvidenceStatus::Fresh, "") };
-        let view = sources(&dossier(evidence), Words(Language::En)).remove(1);
+        let view = sources_of(&dossier(evidence), &BTreeMap::new(), Words(Language::En)).remove(1);
         assert!(view.remarks[0].contains("Contribution arrears"), "{:?}", view.remarks);
         assert!(view.facts.iter().all(|fact| fact.name != "Contribution arrears"));
         assert!(view.charts[0].empty);
     }
 
     #[test]
-    fn unfiled_and_late_returns_count_and_returns_on_time_do_not() {
+    fn a_return_that_was_not_filed_declared_nothing_which_is_not_zero() {
         let filing = |month: &str, due: &str, filed: Option<&str>| Filing {
             month: month.parse().unwrap(),
             tax: TaxKind::Vat,
@@ -364,7 +362,6 @@ mod tests {
             filing("2026-09", "2026-10-15", None),
             filing("2026-10", "2026-11-15", None),
         ];
-        assert_eq!(late_filings(&filings, "2026-10-31".parse().unwrap()), 2);
         let words = Words(Language::En);
         assert_eq!(declared_revenue(&filings, "2026-09".parse().unwrap(), words), None, "not filed, not zero");
         assert_eq!(declared_revenue(&filings, "2026-08".parse().unwrap(), words), Some(0.001));

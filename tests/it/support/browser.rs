@@ -58,7 +58,7 @@ pub struct Setup {
 pub async fn with_browser(setup: Setup, test: impl AsyncFnOnce(&Page)) {
     let Some(driver) = Driver::start() else {
         assert!(std::env::var_os("CI").is_none(), "chromedriver is missing: apt-get install chromium-driver");
-        eprintln!("SKIPPED: chromedriver is not installed (apt-get install chromium chromium-driver)");
+        crate::support::say("SKIPPED: chromedriver is not installed (apt-get install chromium chromium-driver)");
         return;
     };
     let profile = tempfile::tempdir().unwrap();
