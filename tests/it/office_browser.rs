@@ -85,7 +85,7 @@ async fn what_was_typed_survives_a_case_closed_by_another_and_a_session_that_end
         page.click("#submit-review").await;
         let warning = page.text("#warning").await;
         assert!(
-            warning.contains("supervisor") && warning.contains("同意放贷") && warning.contains("没有记录"),
+            warning.contains("supervisor") && warning.contains("建议支持") && warning.contains("没有记录"),
             "{warning}"
         );
         assert_eq!(page.value("#lost-text").await, typed);

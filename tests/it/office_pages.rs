@@ -243,7 +243,7 @@ async fn refusals_are_pages_in_the_readers_language() {
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert!(answer.text().await.unwrap().contains("内容过大"));
     let answer = visitor
-        .post(&review, &[("seen", "0"), ("verdict", "approve"), ("limit", "501"), ("reason", "同意放贷吧")])
+        .post(&review, &[("seen", "0"), ("verdict", "approve"), ("limit", "501"), ("reason", "建议支持吧")])
         .await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.text().await.unwrap().contains("不能超过申请金额 500 万元"));
@@ -332,7 +332,7 @@ async fn two_officers_who_submit_at_once_do_not_both_close_the_case() {
     let mut officer = Visitor::logged_in(&console, Role::Officer).await;
     let mut supervisor = Visitor::logged_in(&console, Role::Supervisor).await;
     let decline = [("seen", "0"), ("verdict", "decline"), ("reason", "欠税未清，暂不同意")];
-    let approve = [("seen", "0"), ("verdict", "approve"), ("limit", "100"), ("reason", "订单充足，同意放贷")];
+    let approve = [("seen", "0"), ("verdict", "approve"), ("limit", "100"), ("reason", "订单充足，建议支持")];
     let (one, other) = tokio::join!(officer.post(&review, &decline), supervisor.post(&review, &approve));
     let mut statuses = [one.status().as_u16(), other.status().as_u16()];
     statuses.sort_unstable();
