@@ -6,7 +6,7 @@ mod engine;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -93,6 +93,7 @@ impl Decider {
         let consent = self.store.consent(request.consent_id).await?.ok_or(DecideError::ConsentUnknown)?;
         consent.check(asker.bank, &request.uscc, &request.purpose, now).map_err(refused)?;
         let id = DecisionId(Uuid::now_v7());
+        let now = now.saturating_add(SignedDuration::try_from(started.elapsed()).unwrap_or_default()).unwrap_or(now);
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };
         let record = engine.judge(occasion, dossier);
         let case = open_case(asker, &record);

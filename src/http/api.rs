@@ -6,8 +6,8 @@ pub mod decisions;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::problem::{Problem, ProblemKind};
-use crate::domain::{Language, Uscc};
+use super::problem::{Problem, ProblemKind, Said};
+use crate::domain::{Language, Uscc, UsccError};
 
 /// The routes of the bank API.
 pub fn configure(routes: &mut web::ServiceConfig) {
@@ -37,8 +37,16 @@ fn language(request: &HttpRequest) -> Language {
 
 /// The firm's code in a request; `pointer` says where it stands.
 fn parse_code(text: &str, pointer: &str) -> Result<Uscc, Problem> {
-    text.parse().map_err(|error: crate::domain::UsccError| {
-        Problem::new(ProblemKind::CodeInvalid).field(pointer, error.to_string())
+    text.parse().map_err(|error: UsccError| {
+        let zh = match &error {
+            UsccError::Length(found) => format!("统一社会信用代码为18位，此处为{found}位"),
+            UsccError::Symbol { position, found } => {
+                format!("第{position}位的“{found}”不能出现在统一社会信用代码中（不使用 I、O、S、V、Z）")
+            }
+            UsccError::Inner => "组织机构代码的校验位（第17位）不符".to_owned(),
+            UsccError::Both => "校验位（第17、18位）不符".to_owned(),
+        };
+        Problem::new(ProblemKind::CodeInvalid).field(pointer, Said::new(zh, error.to_string()))
     })
 }
 
@@ -49,4 +57,9 @@ fn is_purpose(purpose: &str) -> bool {
 }
 
 /// What is wrong with a purpose that is not one.
-const PURPOSE_RULE: &str = "1 to 64 lower-case letters, digits or _, for instance working_capital";
+fn purpose_rule() -> Said {
+    Said::new(
+        "1至64个小写字母、数字或下划线，例如 working_capital",
+        "1 to 64 lower-case letters, digits or _, for instance working_capital",
+    )
+}

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::problem::{Problem, ProblemKind};
+use super::problem::{Problem, ProblemKind, Said};
 
 /// How much body is read, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -50,14 +50,17 @@ async fn read(request: &HttpRequest, mut payload: web::Payload) -> Result<Bytes,
     let limits = request
         .app_data::<web::Data<BodyLimits>>()
         .map_or(BodyLimits { bytes_max: 65_536, timeout: Duration::from_secs(10) }, |limits| ***limits);
+    // Refused unread where it says itself that it is too long.
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if declared.and_then(|bytes| bytes.parse::<u64>().ok()).is_some_and(|bytes| bytes > limits.bytes_max as u64) {
+        return Err(too_large(limits));
+    }
     let whole = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Problem::new(ProblemKind::BodyMalformed))?;
             if body.len() + chunk.len() > limits.bytes_max {
-                return Err(
-                    Problem::new(ProblemKind::BodyTooLarge).detail(format!("at most {} bytes", limits.bytes_max))
-                );
+                return Err(too_large(limits));
             }
             body.extend_from_slice(&chunk);
         }
@@ -69,6 +72,12 @@ async fn read(request: &HttpRequest, mut payload: web::Payload) -> Result<Bytes,
     }
 }
 
+fn too_large(limits: BodyLimits) -> Problem {
+    let most = limits.bytes_max;
+    Problem::new(ProblemKind::BodyTooLarge)
+        .detail(Said::new(format!("至多 {most} 字节"), format!("at most {most} bytes")))
+}
+
 /// Parses JSON; what is not JSON at all is 400, what is JSON of another shape is 422 with a pointer.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut from = serde_json::Deserializer::from_slice(bytes);
@@ -78,13 +87,20 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let inner = error.into_inner();
         match inner.classify() {
             serde_json::error::Category::Data => {
-                Problem::new(ProblemKind::Invalid).field(pointer, without_place(&inner))
+                let what = without_place(&inner);
+                Problem::new(ProblemKind::Invalid)
+                    .field(pointer, Said::new(format!("字段缺失、多余或格式不对：{what}"), what))
             }
-            _ => Problem::new(ProblemKind::BodyMalformed).detail(inner.to_string()),
+            _ => malformed(&inner),
         }
     })?;
-    from.end().map_err(|error| Problem::new(ProblemKind::BodyMalformed).detail(error.to_string()))?;
+    from.end().map_err(|error| malformed(&error))?;
     Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let said = Said::new(format!("第 {} 行第 {} 列无法解析", error.line(), error.column()), error.to_string());
+    Problem::new(ProblemKind::BodyMalformed).detail(said)
 }
 
 fn pointer_of(path: &serde_path_to_error::Path) -> String {

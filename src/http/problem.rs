@@ -116,12 +116,35 @@ pub struct ProblemBody {
     pub request_id: String,
 }
 
+/// More on an occurrence, in both languages, with its figures written in.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// zh-CN.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+impl Said {
+    /// A text in both languages.
+    pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Said {
+        Said { zh: zh.into(), en: en.into() }
+    }
+
+    fn in_language(&self, language: Language) -> String {
+        match language {
+            Language::ZhCn => self.zh.clone(),
+            Language::En => self.en.clone(),
+        }
+    }
+}
+
 /// A problem on its way to the bank.
 #[derive(Debug)]
 pub struct Problem {
     kind: ProblemKind,
-    detail: Option<String>,
-    errors: Vec<FieldError>,
+    detail: Option<Said>,
+    errors: Vec<(String, Said)>,
     retry_after: Option<Duration>,
 }
 
@@ -137,14 +160,14 @@ impl Problem {
     }
 
     /// With more on this occurrence.
-    pub fn detail(mut self, detail: impl Into<String>) -> Problem {
-        self.detail = Some(detail.into());
+    pub fn detail(mut self, detail: Said) -> Problem {
+        self.detail = Some(detail);
         self
     }
 
     /// With what is wrong with a field.
-    pub fn field(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
-        self.errors.push(FieldError { pointer: pointer.into(), detail: detail.into() });
+    pub fn field(mut self, pointer: impl Into<String>, detail: Said) -> Problem {
+        self.errors.push((pointer.into(), detail));
         self
     }
 
@@ -164,8 +187,12 @@ impl Problem {
             title: self.kind.title().in_language(language).to_owned(),
             status: self.kind.status(),
             code: self.kind.code().to_owned(),
-            detail: self.detail.clone(),
-            errors: self.errors.clone(),
+            detail: self.detail.as_ref().map(|said| said.in_language(language)),
+            errors: self
+                .errors
+                .iter()
+                .map(|(pointer, said)| FieldError { pointer: pointer.clone(), detail: said.in_language(language) })
+                .collect(),
             request_id,
         };
         let mut response = HttpResponse::build(self.status_code());

@@ -148,6 +148,9 @@ async fn odd_paths_methods_headers_and_types_are_refused_in_one_shape() {
     let in_chinese = bank.client.get(format!("{}/v1/decisions", bank.url)).send().await.unwrap();
     let problem: Value = in_chinese.json().await.unwrap();
     assert!(problem["title"].as_str().unwrap().contains("密钥"), "zh-CN is the default: {problem}");
+    let request = bank.client.post(format!("{}/v1/decisions", bank.url)).bearer_auth(&bank.key);
+    let problem: Value = request.json(&ask("123", &consent)).send().await.unwrap().json().await.unwrap();
+    assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("18位"), "{problem}");
 }
 
 #[test]
@@ -161,6 +164,16 @@ fn a_body_that_dribbles_is_ended_in_time() {
         "POST /v1/decisions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{{"
     );
     stream.write_all(head.as_bytes()).unwrap();
+    let mut boaster = TcpStream::connect(service.url.trim_start_matches("http://")).unwrap();
+    boaster.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    boaster.write_all(head.replace("Length: 500", "Length: 99999999999").as_bytes()).unwrap();
+    let mut refusal = [0; 64];
+    let n = boaster.read(&mut refusal).unwrap();
+    assert!(
+        String::from_utf8_lossy(&refusal[..n]).starts_with("HTTP/1.1 413"),
+        "{:?}",
+        String::from_utf8_lossy(&refusal[..n])
+    );
     let began = Instant::now();
     let mut answer = [0; 64];
     let n = stream.read(&mut answer).unwrap();

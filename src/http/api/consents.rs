@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{PURPOSE_RULE, is_purpose, parse_code};
+use super::{is_purpose, parse_code, purpose_rule};
 use crate::domain::{Consent, ConsentId};
 use crate::http::auth::Bank;
 use crate::http::body::read_json;
-use crate::http::problem::{Problem, ProblemBody, ProblemKind};
+use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said};
 use crate::store::Store;
 
 /// The most purposes that one consent may name.
@@ -83,7 +83,8 @@ pub async fn register(
     store: web::Data<Store>,
 ) -> Result<HttpResponse, Problem> {
     let ask: ConsentAsk = read_json(&request, payload).await?.value;
-    let now = Timestamp::now();
+    // To the millisecond, as it is stored: what is shown now is what is shown later.
+    let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::MAX);
     let consent = check(&bank, ask, now)?;
     store.insert_consent(&consent).await?;
     let location = format!("/v1/consents/{}", consent.id);
@@ -92,21 +93,27 @@ pub async fn register(
 
 fn check(bank: &Bank, ask: ConsentAsk, now: Timestamp) -> Result<Consent, Problem> {
     let uscc = parse_code(&ask.uscc, "/uscc")?;
-    let invalid = |pointer: &str, detail: &str| Problem::new(ProblemKind::Invalid).field(pointer, detail);
+    let invalid =
+        |pointer: &str, zh: &str, en: &str| Problem::new(ProblemKind::Invalid).field(pointer, Said::new(zh, en));
     if ask.purposes.is_empty() || ask.purposes.len() > PURPOSES_MAX {
-        return Err(invalid("/purposes", "name 1 to 20 purposes"));
+        return Err(invalid("/purposes", "请填写1至20项用途", "name 1 to 20 purposes"));
     }
     if let Some(i) = ask.purposes.iter().position(|purpose| !is_purpose(purpose)) {
-        return Err(invalid(&format!("/purposes/{i}"), PURPOSE_RULE));
+        return Err(Problem::new(ProblemKind::Invalid).field(format!("/purposes/{i}"), purpose_rule()));
     }
-    let valid_until: Timestamp =
-        ask.valid_until.parse().map_err(|_| invalid("/valid_until", "an instant like 2027-01-01T00:00:00Z"))?;
+    let valid_until: Timestamp = ask.valid_until.parse().map_err(|_| {
+        invalid(
+            "/valid_until",
+            "请填写时刻，例如 2027-01-01T00:00:00Z（最迟9999-12-30）",
+            "an instant like 2027-01-01T00:00:00Z, 9999-12-30 at the latest",
+        )
+    })?;
     if valid_until <= now {
-        return Err(invalid("/valid_until", "it lies in the past"));
+        return Err(invalid("/valid_until", "已经过去", "it lies in the past"));
     }
     let digest = ask.document_sha256.map(|digest| digest.to_ascii_lowercase());
     if digest.as_deref().is_some_and(|d| d.len() != 64 || !d.bytes().all(|b| b.is_ascii_hexdigit())) {
-        return Err(invalid("/document_sha256", "64 hexadecimal digits"));
+        return Err(invalid("/document_sha256", "须为64位十六进制数字", "64 hexadecimal digits"));
     }
     Ok(Consent {
         id: ConsentId(Uuid::now_v7()),

@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{PURPOSE_RULE, is_purpose, language, parse_code};
+use super::{is_purpose, language, parse_code, purpose_rule};
 use crate::decide::{Decided, Decider};
 use crate::domain::decision::DecisionRequest;
 use crate::domain::{BankId, DecisionId, DecisionRecord, Fen, Language};
 use crate::http::auth::Bank;
 use crate::http::body::{Json, read_json};
-use crate::http::problem::{Problem, ProblemBody, ProblemKind};
+use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said};
 use crate::http::reply::DecisionReply;
 use crate::store::{IdempotencyEntry, Store, StoredReply};
 
@@ -148,19 +148,29 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
 
 fn check(ask: &DecisionAsk) -> Result<DecisionRequest, Problem> {
     let uscc = parse_code(&ask.uscc, "/uscc")?;
-    let invalid = |pointer: &str, detail: String| Problem::new(ProblemKind::Invalid).field(pointer, detail);
+    let invalid = |pointer: &str, said: Said| Problem::new(ProblemKind::Invalid).field(pointer, said);
     if !is_purpose(&ask.purpose) {
-        return Err(invalid("/purpose", PURPOSE_RULE.to_owned()));
+        return Err(invalid("/purpose", purpose_rule()));
     }
     if !(1..=AMOUNT_FEN_MAX).contains(&ask.amount_fen) {
-        return Err(invalid("/amount_fen", format!("a whole number of fen from 1 to {AMOUNT_FEN_MAX}")));
+        return Err(invalid(
+            "/amount_fen",
+            Said::new(
+                format!("整数，单位为分，1至{AMOUNT_FEN_MAX}"),
+                format!("a whole number of fen from 1 to {AMOUNT_FEN_MAX}"),
+            ),
+        ));
     }
     if !(1..=TERM_MONTHS_MAX).contains(&ask.term_months) {
-        return Err(invalid("/term_months", format!("from 1 to {TERM_MONTHS_MAX}")));
+        return Err(invalid(
+            "/term_months",
+            Said::new(format!("1至{TERM_MONTHS_MAX}个月"), format!("from 1 to {TERM_MONTHS_MAX}")),
+        ));
     }
     let consent = ask.consent_id.as_deref().ok_or_else(|| Problem::new(ProblemKind::ConsentMissing))?;
-    let consent_id =
-        consent.parse().map_err(|_| invalid("/consent_id", "the id of a registered consent".to_owned()))?;
+    let consent_id = consent
+        .parse()
+        .map_err(|_| invalid("/consent_id", Said::new("请填写已登记授权的编号", "the id of a registered consent")))?;
     Ok(DecisionRequest {
         uscc,
         consent_id,
@@ -207,16 +217,17 @@ pub struct DecisionPage {
     (status = 422, description = "The query has errors", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub async fn list(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
-    let invalid = |detail: &str| Problem::new(ProblemKind::Invalid).detail(detail);
-    let ask = web::Query::<ListAsk>::from_query(request.query_string())
-        .map_err(|_| invalid("the query takes uscc and cursor, each once"))?;
+    let invalid = |zh: &str, en: &str| Problem::new(ProblemKind::Invalid).detail(Said::new(zh, en));
+    let ask = web::Query::<ListAsk>::from_query(request.query_string()).map_err(|_| {
+        invalid("查询参数只有 uscc 和 cursor，各至多一次", "the query takes uscc and cursor, each once")
+    })?;
     let uscc = ask.uscc.as_deref().map(|code| parse_code(code, "/uscc")).transpose()?;
     let after: Option<DecisionId> = ask
         .cursor
         .as_deref()
         .map(str::parse)
         .transpose()
-        .map_err(|_| invalid("cursor: take next_cursor of the last page"))?;
+        .map_err(|_| invalid("cursor 请取上一页的 next_cursor", "cursor: take next_cursor of the last page"))?;
     let mut found = store.decisions_of(bank.id(), uscc.as_ref(), after, PAGE + 1).await?;
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
