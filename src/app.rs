@@ -10,6 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
 use secrecy::ExposeSecret;
 use thiserror::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::decide::{Decider, Engine, EngineError};
 use crate::http::api::decisions::KeysInUse;
@@ -122,8 +123,11 @@ impl App {
     /// store is flushed. SIGHUP reloads model and policy.
     pub async fn run_until_stopped(self) -> Result<(), AppError> {
         let (server, management) = (self.server.handle(), self.management.handle());
-        let drain = tokio::spawn(drain(self.readiness.clone(), server, management));
-        let reload = tokio::spawn(reload(self.settings, self.decider, self.readiness));
+        // Caught from here on, before anybody is told that it serves: a signal that comes at once must not end the process.
+        let (terminate, hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+        let interrupt = signal(SignalKind::interrupt())?;
+        let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
+        let reload = tokio::spawn(reload(hang_up, self.settings, self.decider, self.readiness));
         tracing::info!(address = %self.address, management = %self.management_address, "serving");
         let served = futures_util::future::try_join(self.server, self.management).await;
         reload.abort();
@@ -201,37 +205,21 @@ fn listen(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, So
     Ok((listener, bound))
 }
 
-/// Waits for the signal to stop, then stops in order.
-async fn drain(readiness: Readiness, server: ServerHandle, management: ServerHandle) {
-    stop_signal().await;
+/// Waits for one of the signals to stop, then stops in order.
+async fn drain(signals: [Signal; 2], readiness: Readiness, server: ServerHandle, management: ServerHandle) {
+    let [mut terminate, mut interrupt] = signals;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
     tracing::info!("stopping: no longer ready, finishing requests under way");
     readiness.stop();
     server.stop(true).await;
     management.stop(true).await;
 }
 
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        }
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be waited for; stop with SIGINT");
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
-}
-
 /// On SIGHUP loads model and policy anew; a pair that cannot be used is refused and the old one serves on.
-async fn reload(settings: Settings, decider: web::Data<Decider>, readiness: Readiness) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut hang_up) = signal(SignalKind::hangup()) else {
-        return;
-    };
+async fn reload(mut hang_up: Signal, settings: Settings, decider: web::Data<Decider>, readiness: Readiness) {
     while hang_up.recv().await.is_some() {
         match load_engine(&settings) {
             Ok(engine) => {
