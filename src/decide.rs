@@ -11,7 +11,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::domain::decision::DecisionRequest;
-use crate::domain::{BankId, Case, CaseId, ConsentRefusal, DecisionId, DecisionRecord};
+use crate::domain::{BankId, Case, CaseId, ConsentPass, ConsentRefusal, DecisionId, DecisionRecord};
 use crate::observe::Metrics;
 use crate::sources::Sources;
 use crate::store::{Committed, DecisionEntry, IdempotencyEntry, Store, StoreError, StoredReply};
@@ -75,6 +75,12 @@ impl Decider {
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
     }
 
+    /// Checks the consent as it is stored now.
+    async fn pass(&self, asker: &Asker, request: &DecisionRequest, now: Timestamp) -> Result<ConsentPass, DecideError> {
+        let consent = self.store.consent(request.consent_id).await?.ok_or(DecideError::ConsentUnknown)?;
+        consent.check(asker.bank, &request.uscc, &request.purpose, now).map_err(refused)
+    }
+
     /// Decides on one firm. `remember` makes of the finished decision what answers a repetition of the request; it is stored in
     /// the same transaction. When this returns `Recorded`, the decision is on disk.
     pub async fn decide(
@@ -86,12 +92,10 @@ impl Decider {
     ) -> Result<Decided, DecideError> {
         let started = Instant::now();
         let engine = self.engine();
-        let consent = self.store.consent(request.consent_id).await?.ok_or(DecideError::ConsentUnknown)?;
-        let pass = consent.check(asker.bank, &request.uscc, &request.purpose, now).map_err(refused)?;
+        let pass = self.pass(asker, &request, now).await?;
         let dossier = self.sources.gather(&pass, now).await;
         // Revoked while the departments were asked: what they said is dropped, nothing is recorded.
-        let consent = self.store.consent(request.consent_id).await?.ok_or(DecideError::ConsentUnknown)?;
-        consent.check(asker.bank, &request.uscc, &request.purpose, now).map_err(refused)?;
+        self.pass(asker, &request, now).await?;
         let id = DecisionId(Uuid::now_v7());
         let now = now.saturating_add(SignedDuration::try_from(started.elapsed()).unwrap_or_default()).unwrap_or(now);
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };

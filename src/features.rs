@@ -157,7 +157,7 @@ pub fn firm_size(dossier: &Dossier, on: Date) -> (FirmSize, Option<StaffBasis>) 
     let staff = declared.or_else(|| insured_heads(&view).map(|heads| (heads, StaffBasis::Insured)));
     let indicators = SizeIndicators {
         staff: staff.map(|(heads, _)| heads),
-        revenue: view.declared_revenue_12m().or_else(|| view.revenue_12m()),
+        revenue: view.declared_or_invoiced_revenue_12m(),
         assets: tax.and_then(|t| t.total_assets),
     };
     (size_class(tax.and_then(|t| t.industry.as_deref()), &indicators), staff.map(|(_, basis)| basis))

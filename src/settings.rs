@@ -190,7 +190,7 @@ impl Settings {
         for source in SourceKind::ALL {
             let of = s.of(source);
             let key = |name: &str| format!("sources.{source}.{name}");
-            let url = reqwest_url_scheme(&of.base_url);
+            let url = is_web_address(&of.base_url);
             if !url {
                 // The value may hold a password.
                 return refuse(key("base_url"), &"not an address", "it must begin with http:// or https://");
@@ -233,7 +233,7 @@ impl Settings {
     }
 }
 
-fn reqwest_url_scheme(url: &str) -> bool {
+fn is_web_address(url: &str) -> bool {
     url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).is_some_and(|rest| !rest.is_empty())
 }
 

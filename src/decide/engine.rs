@@ -4,6 +4,7 @@ use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
 use thiserror::Error;
 
 use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Reason, ScoreInterval, VersionRef};
+use crate::domain::evidence::EvidenceLine;
 use crate::domain::{BankId, CaseId, Decision, DecisionId, DecisionRecord, Dossier, SourceKind};
 use crate::features::{self, Feature, FeatureVector};
 use crate::model::{Model, Value};
@@ -83,7 +84,8 @@ impl Engine {
         let vector = features::extract(&dossier, on);
         let row: Vec<Value<'static>> = self.row(&vector);
         let score = self.model.score(&row);
-        let open = self.open_columns(&vector, &dossier);
+        let evidence = dossier.lines();
+        let open = self.open_columns(&vector, &evidence);
         let incomplete = self.incomplete_sources(&open);
         // The lowest and the highest score over all bins of the open columns.
         let interval = (!incomplete.is_empty()).then(|| {
@@ -115,7 +117,7 @@ impl Engine {
             reasons,
             case_id: (!ruling.refer_reasons.is_empty()).then_some(occasion.case_id),
             refer_reasons: ruling.refer_reasons,
-            evidence: dossier.lines(),
+            evidence,
             model: VersionRef { id: self.model.id().to_owned(), sha256: self.model.sha256().to_owned() },
             policy: self.policy.version().clone(),
             decided_at: occasion.now,
@@ -133,8 +135,7 @@ impl Engine {
 
     /// For each column, whether its value is missing because the evidence is: the source gave no record, or does not share the
     /// part that the feature needs. A value that cannot be computed from evidence that is there is not open: it is what it is.
-    fn open_columns(&self, vector: &FeatureVector, dossier: &Dossier) -> Vec<bool> {
-        let lines = dossier.lines();
+    fn open_columns(&self, vector: &FeatureVector, lines: &[EvidenceLine]) -> Vec<bool> {
         let not_there = |feature: &Feature| {
             let line = lines.iter().find(|line| line.source == feature.source);
             line.is_none_or(|l| !l.status.has_record() || l.not_shared.iter().any(|part| part == feature.part))

@@ -74,6 +74,11 @@ impl<'d> View<'d> {
         }
     }
 
+    /// Revenue of the last 12 months as a size class and a limit take it: declared; where no returns are shared, invoiced.
+    pub fn declared_or_invoiced_revenue_12m(&self) -> Option<Fen> {
+        self.declared_revenue_12m().or_else(|| self.revenue_12m())
+    }
+
     /// The invoice months, where they are known for the whole of the last `months` months.
     pub fn invoices_of(&self, months: i32) -> Option<Invoices<'d>> {
         self.invoices().filter(|invoices| invoices.know(months))

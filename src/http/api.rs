@@ -3,11 +3,10 @@
 pub mod consents;
 pub mod decisions;
 
-use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
 use super::problem::{Problem, ProblemKind, Said};
-use crate::domain::{Language, Uscc, UsccError};
+use crate::domain::{Uscc, UsccError};
 
 /// The routes of the bank API.
 pub fn configure(routes: &mut web::ServiceConfig) {
@@ -27,12 +26,6 @@ pub fn configure(routes: &mut web::ServiceConfig) {
                 .default_service(other()),
         )
         .service(web::resource("/v1/decisions/{id}").route(web::get().to(decisions::show)).default_service(other()));
-}
-
-/// The reader's language.
-fn language(request: &HttpRequest) -> Language {
-    let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    Language::from_accept_language(accept.unwrap_or(""))
 }
 
 /// The firm's code in a request; `pointer` says where it stands.

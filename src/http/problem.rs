@@ -179,8 +179,7 @@ impl Problem {
 
     /// The answer to `request`.
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|h| h.to_str().ok()).unwrap_or("");
-        let language = Language::from_accept_language(accept);
+        let language = language(request);
         let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
         let body = ProblemBody {
             kind: format!("urn:yuxin:problem:{}", self.kind.code().to_ascii_lowercase().replace('_', "-")),
@@ -207,6 +206,12 @@ impl Problem {
         }
         response.json(body)
     }
+}
+
+/// The language that a bank reads.
+pub fn language(request: &HttpRequest) -> Language {
+    let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::from_accept_language(accept.unwrap_or(""))
 }
 
 impl fmt::Display for Problem {

@@ -172,14 +172,14 @@ impl Policy {
     /// department shares no returns, what it invoiced; where neither is known, nothing can be granted.
     fn limit(&self, finding: &Finding<'_>, view: &View<'_>) -> Fen {
         let terms = &self.terms.limit;
-        let revenue = revenue(view).unwrap_or(Fen::ZERO).max(Fen::ZERO);
+        let revenue = view.declared_or_invoiced_revenue_12m().unwrap_or(Fen::ZERO).max(Fen::ZERO);
         let cap = terms.grade_caps_fen.get(finding.lowest_grade()).copied().unwrap_or(Fen::ZERO);
         finding.request.amount.min(revenue.share(terms.revenue_share)).min(cap)
     }
 
     fn limit_flags(&self, view: &View<'_>, limit: Fen) -> Option<ReferReason> {
         let terms = &self.terms.limit;
-        if revenue(view).is_none() {
+        if view.declared_or_invoiced_revenue_12m().is_none() {
             return Some(reason("REVENUE_UNKNOWN", Some(SourceKind::Tax), []));
         }
         if limit < terms.minimum_fen {
@@ -192,10 +192,6 @@ impl Policy {
         }
         None
     }
-}
-
-fn revenue(view: &View<'_>) -> Option<Fen> {
-    view.declared_revenue_12m().or_else(|| view.revenue_12m())
 }
 
 fn reason<const N: usize>(code: &str, source: Option<SourceKind>, figures: [(&str, String); N]) -> ReferReason {

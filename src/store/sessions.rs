@@ -148,7 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn log_out(&self, token: &str, _now: Timestamp) -> Result<(), StoreError> {
+    pub async fn log_out(&self, token: &str) -> Result<(), StoreError> {
         self.write(EndSession { token_sha256: sha256(token.as_bytes()) }).await
     }
 }

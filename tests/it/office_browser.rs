@@ -94,7 +94,7 @@ async fn what_was_typed_survives_a_case_closed_by_another_and_a_session_that_end
         page.click("#verdict-decline").await;
         page.fill("#reason", typed).await;
         let cookie = page.0.get_named_cookie("yuxin_session").await.unwrap();
-        console.store.log_out(cookie.value(), jiff::Timestamp::now()).await.unwrap();
+        console.store.log_out(cookie.value()).await.unwrap();
         page.click("#submit-review").await;
         assert!(page.text("p.banner").await.contains("已为您保留"));
         page.fill("#name", "officer").await;

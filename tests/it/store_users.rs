@@ -47,7 +47,7 @@ async fn the_right_password_opens_a_session_with_its_own_form_secret(#[values(Sq
     for wrong in ["Correct horse battery", "", "correct horse battery "] {
         assert!(matches!(log_in(&store, "wang wei", wrong, now()).await, LogIn::Wrong));
     }
-    store.log_out(&token, now()).await.unwrap();
+    store.log_out(&token).await.unwrap();
     assert_eq!(store.session(&token, now()).await.unwrap(), None);
     assert!(store.session(&other_token, now()).await.unwrap().is_some(), "the other session goes on");
 }

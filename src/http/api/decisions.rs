@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{is_purpose, language, parse_code, purpose_rule};
+use super::{is_purpose, parse_code, purpose_rule};
 use crate::decide::{Decided, Decider};
 use crate::domain::decision::DecisionRequest;
 use crate::domain::{BankId, DecisionId, DecisionRecord, Fen, Language};
 use crate::http::auth::Bank;
 use crate::http::body::{Json, read_json};
-use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said};
+use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said, language};
 use crate::http::reply::DecisionReply;
 use crate::store::{IdempotencyEntry, Store, StoredReply};
 
@@ -105,9 +105,11 @@ pub async fn decide(
         return replay(reply, &ask.sha256);
     }
     let asked = check(&ask.value)?;
+    // Written once: what is answered now is, byte for byte, what is kept for a repetition.
+    let mut body = String::new();
     let remember = |record: &DecisionRecord| {
-        let body = body_of(record, language);
-        let sha256 = ask.sha256.clone();
+        body = body_of(record, language);
+        let (sha256, body) = (ask.sha256.clone(), body.clone());
         key.map(|key| IdempotencyEntry { route: ROUTE.to_owned(), key, request_sha256: sha256, status: 201, body })
     };
     match decider.decide(&bank.0, asked, now, remember).await? {
@@ -115,13 +117,13 @@ pub async fn decide(
             let location = format!("/v1/decisions/{}", record.decision.id);
             let mut answer = HttpResponse::Created();
             answer.insert_header(("Location", location)).content_type("application/json");
-            Ok(answer.body(body_of(&record, language)))
+            Ok(answer.body(body))
         }
         Decided::Replayed(reply) => replay(reply, &ask.sha256),
     }
 }
 
-/// The reply as text: the same bytes now and for every repetition.
+/// The reply as text.
 fn body_of(record: &DecisionRecord, language: Language) -> String {
     serde_json::to_string(&DecisionReply::new(&record.decision, None, language)).unwrap_or_default()
 }

@@ -170,7 +170,7 @@ pub async fn log_in(request: HttpRequest, filled: Filled<LogInForm>, office: web
         LogIn::Welcome { session, token } => {
             // The session that this browser had ends here, whoever it belonged to.
             if let Some(old) = request.cookie(SESSION_COOKIE) {
-                office.store.log_out(old.value(), now).await.map_err(|error| Failure::store(&error, words))?;
+                office.store.log_out(old.value()).await.map_err(|error| Failure::store(&error, words))?;
             }
             let who = SignedIn { session, words };
             let mut response = match case_id(&case) {
@@ -216,7 +216,7 @@ pub async fn log_out(request: HttpRequest, Filled(filled): Filled<HeadForm>, off
     if let Some(who) = SignedIn::find(&request, &office).await? {
         who.check_token(&filled.csrf)?;
         if let Some(cookie) = request.cookie(SESSION_COOKIE) {
-            let done = office.store.log_out(cookie.value(), Timestamp::now()).await;
+            let done = office.store.log_out(cookie.value()).await;
             done.map_err(|error| Failure::store(&error, words))?;
         }
     }
