@@ -1,7 +1,7 @@
 //! The model: an intercept plus a sum of lookup tables, in points.
 //!
-//! Every model that is served gives points to the bin that a feature's value falls into, one table a feature, and adds them to
-//! an intercept. The sum is the score; the probability of default follows from it by the scaling alone. Training (`train` and
+//! Every model that is served gives points to the bin that a feature's value falls into, one table a feature and some a pair of
+//! features, and adds them to an intercept. The sum is the score; the probability of default follows from it by the scaling alone. Training (`train` and
 //! what it uses) makes an [`Artifact`], one JSON file; serving ([`Model`]) reads it, verifies it, and knows nothing of how it
 //! was trained. The artifact is described field by field in `models/README.md`.
 //!
@@ -17,6 +17,8 @@ pub mod dataset;
 pub mod fit;
 pub mod folds;
 pub mod golden;
+mod interval;
+mod lookup;
 pub mod measure;
 pub mod scaling;
 pub mod scorecard;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Scaling;
 
 /// The version of the format that this program reads and writes.
-pub const FORMAT: &str = "yuxin-model/1";
+pub const FORMAT: &str = "yuxin-model/2";
 
 /// A model as it lies in its file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Artifact {
     pub intercept: f64,
     /// One table a feature.
     pub characteristics: Vec<Characteristic>,
+    /// Tables over two of these features together, beside the tables of each.
+    pub pairs: Vec<Pair>,
     /// Bands of the score, best first; the last one takes everything below.
     pub grades: Vec<GradeBand>,
     /// Where the model comes from.
@@ -45,6 +47,8 @@ pub struct Artifact {
 pub enum Kind {
     /// Weight-of-evidence bins, one logistic coefficient a feature.
     Scorecard,
+    /// Shapes boosted over fine bins, and over pairs of features, refitted by a logistic regression.
+    Additive,
 }
 
 /// What the model predicts.
@@ -67,8 +71,8 @@ pub struct Characteristic {
     pub sign: Sign,
     /// Information value of the bins on the training data.
     pub iv: f64,
-    /// Points per unit of weight of evidence, before rounding.
-    pub points_per_woe: f64,
+    /// Points per unit of weight of evidence, before rounding; `None` where the points do not follow from the weights.
+    pub points_per_woe: Option<f64>,
     /// Average points of the training rows, rounded to 1/64: what reasons are measured against.
     pub baseline: f64,
     /// How a value finds its bin.
@@ -77,6 +81,47 @@ pub struct Characteristic {
     pub bins: Vec<Bin>,
     /// The bin of a value that is not there.
     pub missing: Bin,
+}
+
+/// The table of two features together. It stands beside their own tables and tells only what those do not: over the training
+/// rows, the points of every row and of every column of it average to 0, up to rounding.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    /// Its rows.
+    pub first: Axis,
+    /// Its columns.
+    pub second: Axis,
+    /// Average points of the training rows, rounded to 1/64. Reasons share points and baseline between the two features, half each.
+    pub baseline: f64,
+    /// Points, a multiple of 1/64 each: `points[row][column]`.
+    pub points: Vec<Vec<f64>>,
+    /// Training rows of each cell.
+    pub counts: Vec<Vec<u64>>,
+}
+
+/// One side of a [`Pair`]: the bins of a feature's own table, in groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Axis {
+    /// The feature; it has a table of its own.
+    pub feature: String,
+    /// For each bin of that table, in its order, the group that it belongs to.
+    pub groups: Vec<usize>,
+    /// The group of a value that is not there.
+    pub missing: usize,
+}
+
+impl Axis {
+    /// How many groups there are.
+    pub fn len(&self) -> usize {
+        self.groups.iter().copied().chain([self.missing]).max().unwrap_or(0) + 1
+    }
+
+    /// Never: the group of missing values is always there.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
 }
 
 /// The direction of risk that a table keeps.
@@ -185,9 +230,9 @@ pub struct LeftOut {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Golden {
-    /// One input a table, in their order.
+    /// One input a feature, in the order of their tables.
     pub inputs: Vec<Input>,
-    /// Points of each table.
+    /// Points of each feature: those of its own table and its half of each pair.
     pub points: Vec<f64>,
     /// Intercept and points together.
     pub total: f64,

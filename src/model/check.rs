@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::artifact::{Artifact, Characteristic, FORMAT, Input, Shape, Sign};
+use super::artifact::{Artifact, Axis, Characteristic, FORMAT, Input, Pair, Shape, Sign};
 use super::scaling::is_exact;
 use super::{Model, Value};
 
@@ -108,6 +108,9 @@ pub(super) fn sound(artifact: &Artifact) -> Result<(), ModelError> {
         }
         table(of)?;
     }
+    for (i, of) in artifact.pairs.iter().enumerate() {
+        pair(artifact, i, of)?;
+    }
     grades(artifact)?;
     if artifact.golden.is_empty() {
         return unsound("golden", "there is no golden row");
@@ -131,12 +134,53 @@ fn table(of: &Characteristic) -> Result<(), ModelError> {
     if !is_exact(of.baseline) {
         return unsound(at("baseline"), format!("{} is not a multiple of 1/64 of usable size", of.baseline));
     }
-    if !of.iv.is_finite() || !of.points_per_woe.is_finite() {
+    if !of.iv.is_finite() || of.points_per_woe.is_some_and(|points| !points.is_finite()) {
         return unsound(at("iv"), "iv and points_per_woe must be finite");
     }
     match &of.shape {
         Shape::Numeric { edges } => numeric(of, edges),
         Shape::Text { levels, other } => text(of, levels, *other),
+    }
+}
+
+fn pair(artifact: &Artifact, i: usize, of: &Pair) -> Result<(), ModelError> {
+    let at = |part: &str| format!("pairs[{i}] ({} and {}): {part}", of.first.feature, of.second.feature);
+    if of.first.feature == of.second.feature {
+        return unsound(at("features"), "they are the same");
+    }
+    for axis in [&of.first, &of.second] {
+        let own = artifact.characteristics.iter().find(|own| own.feature == axis.feature);
+        let Some(own) = own else { return unsound(at("features"), format!("{:?} has no table", axis.feature)) };
+        if own.sign != Sign::Free && matches!(own.shape, Shape::Numeric { .. }) {
+            let message = format!("{:?} keeps a direction, which a pair could break", axis.feature);
+            return unsound(at("features"), message);
+        }
+        groups(axis, own.bins.len()).or_else(|message| unsound(at("groups"), message))?;
+    }
+    let (rows, columns) = (of.first.len(), of.second.len());
+    let wrong_size = of.points.len() != rows
+        || of.counts.len() != rows
+        || of.points.iter().any(|row| row.len() != columns)
+        || of.counts.iter().any(|row| row.len() != columns);
+    if wrong_size {
+        return unsound(at("points"), format!("points and counts must have {rows} rows of {columns}"));
+    }
+    if let Some(points) = of.points.iter().flatten().chain([&of.baseline]).find(|points| !is_exact(**points)) {
+        return unsound(at("points"), format!("{points} is not a multiple of 1/64 of usable size"));
+    }
+    Ok(())
+}
+
+/// Every bin has a group, every group has a bin or the missing values.
+fn groups(axis: &Axis, bins: usize) -> Result<(), String> {
+    if axis.groups.len() != bins {
+        return Err(format!("{:?} has {bins} bins, but {} of them have a group", axis.feature, axis.groups.len()));
+    }
+    // No group without a bin: so there are at most as many groups as bins and one, however large the numbers in the file.
+    let named: HashSet<usize> = axis.groups.iter().copied().chain([axis.missing]).collect();
+    match (0..named.len()).find(|group| !named.contains(group)) {
+        Some(group) => Err(format!("{:?} has no bin in group {group}", axis.feature)),
+        None => Ok(()),
     }
 }
 

@@ -1,14 +1,17 @@
 //! Serving: scores, reasons and intervals from a verified artifact. Scoring allocates nothing.
 
-use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::artifact::{Artifact, Bin, GradeBand, Shape};
+use super::artifact::{Artifact, GradeBand};
 use super::check::{self, ModelError};
+use super::interval::extremes;
+use super::lookup::{PairTable, Table};
 use super::{Scaling, Value};
+
+/// Models with pairs and more columns than this need an allocation a row.
+const COLUMNS_ON_STACK: usize = 256;
 
 /// A model that can score: its artifact was checked and its golden rows came out exactly. See [`super`].
 #[derive(Debug, Clone)]
@@ -17,6 +20,7 @@ pub struct Model {
     sha256: String,
     columns: Vec<String>,
     tables: Vec<Table>,
+    pairs: Vec<PairTable>,
     offset: f64,
     factor: f64,
 }
@@ -34,12 +38,12 @@ pub struct Score<'m> {
     pub grade: &'m str,
 }
 
-/// What one table gave.
+/// What one feature gave.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TablePoints {
-    /// Points of the row's bin.
+    /// Points of the row's bin, and half of those of the feature's pairs.
     pub points: f64,
-    /// The training rows' average.
+    /// The training rows' average, likewise.
     pub baseline: f64,
 }
 
@@ -60,22 +64,6 @@ pub struct BadValue {
     pub column: String,
     /// What was found.
     pub value: String,
-}
-
-#[derive(Debug, Clone)]
-struct Table {
-    lookup: Lookup,
-    points: Vec<f64>,
-    missing: f64,
-    baseline: f64,
-    lowest: f64,
-    highest: f64,
-}
-
-#[derive(Debug, Clone)]
-enum Lookup {
-    Edges(Vec<f64>),
-    Levels { bin_of: HashMap<String, usize>, other: usize },
 }
 
 impl Model {
@@ -105,6 +93,7 @@ impl Model {
         Model {
             columns: artifact.characteristics.iter().map(|c| c.feature.clone()).collect(),
             tables: artifact.characteristics.iter().map(Table::new).collect(),
+            pairs: artifact.pairs.iter().filter_map(|pair| PairTable::new(pair, &artifact.characteristics)).collect(),
             offset: scaling.offset(),
             factor: scaling.factor(),
             artifact,
@@ -142,33 +131,52 @@ impl Model {
     /// A word that is no number, in a column of numbers, counts as missing here: use [`Model::check`] first where values come
     /// from outside.
     pub fn score(&self, row: &[Value<'_>]) -> Score<'_> {
-        let points = self.tables.iter().enumerate().map(|(i, table)| table.points_of(value_at(row, i)));
-        self.score_of_total(self.artifact.intercept + points.sum::<f64>())
+        if self.pairs.is_empty() {
+            let points = self.tables.iter().enumerate().map(|(i, table)| table.points[table.bin_of(value_at(row, i))]);
+            return self.score_of_total(self.artifact.intercept + points.sum::<f64>());
+        }
+        let mut buffer = [0; COLUMNS_ON_STACK];
+        match buffer.get_mut(..self.tables.len()) {
+            Some(bins) => self.score_bins(row, bins),
+            None => self.score_bins(row, &mut vec![0; self.tables.len()]),
+        }
+    }
+
+    /// The score of `row`, leaving the bin of each column in `bins`.
+    fn score_bins(&self, row: &[Value<'_>], bins: &mut [usize]) -> Score<'_> {
+        let mut total = self.artifact.intercept;
+        for (i, (table, bin)) in self.tables.iter().zip(bins.iter_mut()).enumerate() {
+            *bin = table.bin_of(value_at(row, i));
+            total += table.points[*bin];
+        }
+        total += self.pairs.iter().map(|pair| pair.points_of(bins)).sum::<f64>();
+        self.score_of_total(total)
     }
 
     /// The lowest and the highest score that `row` could get once the columns marked in `open` become known, missing included.
     pub fn interval(&self, row: &[Value<'_>], open: &[bool]) -> (Score<'_>, Score<'_>) {
-        let (mut lowest, mut highest) = (self.artifact.intercept, self.artifact.intercept);
-        for (i, table) in self.tables.iter().enumerate() {
-            if open.get(i).copied().unwrap_or(false) {
-                lowest += table.lowest;
-                highest += table.highest;
-            } else {
-                let points = table.points_of(value_at(row, i));
-                lowest += points;
-                highest += points;
-            }
-        }
-        (self.score_of_total(lowest), self.score_of_total(highest))
+        let bins: Vec<Option<usize>> = (self.tables.iter().enumerate())
+            .map(|(i, table)| (!open.get(i).copied().unwrap_or(false)).then(|| table.bin_of(value_at(row, i))))
+            .collect();
+        let (lowest, highest) = extremes(&self.tables, &self.pairs, &bins);
+        (self.score_of_total(self.artifact.intercept + lowest), self.score_of_total(self.artifact.intercept + highest))
     }
 
-    /// What each table gives, in the order of [`Model::columns`].
+    /// What each feature gives, in the order of [`Model::columns`]: the points of its own table and half of those of each of its
+    /// pairs. With the intercept they add up to the total.
     pub fn points(&self, row: &[Value<'_>]) -> Vec<TablePoints> {
-        let of = |(i, table): (usize, &Table)| TablePoints {
-            points: table.points_of(value_at(row, i)),
-            baseline: table.baseline,
-        };
-        self.tables.iter().enumerate().map(of).collect()
+        let bins: Vec<usize> = self.tables.iter().enumerate().map(|(i, t)| t.bin_of(value_at(row, i))).collect();
+        let own = |(table, bin): (&Table, &usize)| TablePoints { points: table.points[*bin], baseline: table.baseline };
+        let mut points: Vec<TablePoints> = self.tables.iter().zip(&bins).map(own).collect();
+        for pair in &self.pairs {
+            // Halves of multiples of 1/64 are exact as well.
+            let (given, baseline) = (pair.points_of(&bins) / 2.0, pair.baseline / 2.0);
+            for column in pair.columns {
+                points[column].points += given;
+                points[column].baseline += baseline;
+            }
+        }
+        points
     }
 
     /// What the row's features cost it against the average, most first; features at or above the average are not in it.
@@ -190,8 +198,8 @@ impl Model {
     /// The first such value.
     pub fn check(&self, row: &[Value<'_>]) -> Result<(), BadValue> {
         for (i, table) in self.tables.iter().enumerate() {
-            if let (Lookup::Edges(_), Value::Text(text)) = (&table.lookup, value_at(row, i))
-                && number(text).is_none()
+            if let Value::Text(text) = value_at(row, i)
+                && !table.takes(text)
             {
                 return Err(BadValue { column: self.columns[i].clone(), value: text.to_owned() });
             }
@@ -214,59 +222,4 @@ fn grade_of(grades: &[GradeBand], score: i64) -> &str {
 
 fn value_at<'a>(row: &[Value<'a>], i: usize) -> Value<'a> {
     row.get(i).copied().unwrap_or(Value::Missing)
-}
-
-/// The number that `text` writes out, if it does.
-fn number(text: &str) -> Option<f64> {
-    text.trim().parse().ok()
-}
-
-impl Table {
-    fn new(of: &super::artifact::Characteristic) -> Table {
-        let lookup = match &of.shape {
-            Shape::Numeric { edges } => Lookup::Edges(edges.clone()),
-            Shape::Text { levels, other } => {
-                let pairs =
-                    levels.iter().enumerate().flat_map(|(bin, words)| words.iter().map(move |w| (w.clone(), bin)));
-                Lookup::Levels { bin_of: pairs.collect(), other: *other }
-            }
-        };
-        let points: Vec<f64> = of.bins.iter().map(|bin: &Bin| bin.points).collect();
-        let missing = of.missing.points;
-        let lowest = points.iter().copied().fold(missing, f64::min);
-        let highest = points.iter().copied().fold(missing, f64::max);
-        Table { lookup, points, missing, baseline: of.baseline, lowest, highest }
-    }
-
-    fn points_of(&self, value: Value<'_>) -> f64 {
-        self.bin_of(value).and_then(|bin| self.points.get(bin)).copied().unwrap_or(self.missing)
-    }
-
-    /// The bin of a value; `None` is the missing bin.
-    fn bin_of(&self, value: Value<'_>) -> Option<usize> {
-        match (&self.lookup, value) {
-            (_, Value::Missing) => None,
-            (Lookup::Edges(edges), Value::Number(x)) => bin_of_number(edges, x),
-            (Lookup::Edges(edges), Value::Text(text)) => number(text).and_then(|x| bin_of_number(edges, x)),
-            (Lookup::Levels { bin_of, other }, Value::Text(text)) => Some(*bin_of.get(text.trim()).unwrap_or(other)),
-            (Lookup::Levels { .. }, Value::Number(x)) if x.is_nan() => None,
-            (Lookup::Levels { bin_of, other }, Value::Number(x)) => {
-                let mut buffer = [0_u8; 32];
-                Some(written(x, &mut buffer).and_then(|text| bin_of.get(text)).copied().unwrap_or(*other))
-            }
-        }
-    }
-}
-
-/// Edges are left-closed: bin `i` holds `edges[i-1] <= x < edges[i]`. NaN has no bin.
-fn bin_of_number(edges: &[f64], x: f64) -> Option<usize> {
-    if x.is_nan() { None } else { Some(edges.partition_point(|edge| *edge <= x)) }
-}
-
-/// A number as the word that it is in a column of words ("1", "0.5"), without allocating; `None` where it is too long for one.
-fn written(x: f64, buffer: &mut [u8; 32]) -> Option<&str> {
-    let mut rest: &mut [u8] = buffer;
-    write!(rest, "{x}").ok()?;
-    let unused = rest.len();
-    std::str::from_utf8(buffer.get(..32 - unused)?).ok()
 }

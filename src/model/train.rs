@@ -118,6 +118,7 @@ pub fn train(
         scaling: spec.scaling,
         intercept: round_points(spec.scaling.offset() + factor * calibration.apply(card.logistic.intercept)),
         characteristics: tables(data, &card, factor * calibration.slope),
+        pairs: Vec::new(),
         grades: spec.grade_bands()?,
         training: Training {
             data_sha256: origin.data_sha256.clone(),
@@ -211,7 +212,7 @@ fn table_in_points(data: &Dataset, table: &Binned, points_per_woe: f64) -> Chara
         feature: data.columns[table.column].name.clone(),
         sign: table.sign,
         iv: table.iv,
-        points_per_woe,
+        points_per_woe: Some(points_per_woe),
         baseline,
         shape: table.shape.clone(),
         bins,

@@ -12,7 +12,7 @@ fn artifact() -> Json {
                "shape": shape, "bins": bins, "missing": missing})
     };
     let mut artifact = json!({
-        "format": "yuxin-model/1", "id": "hand-made", "kind": "scorecard",
+        "format": "yuxin-model/2", "id": "hand-made", "kind": "scorecard",
         "label": {"column": "y", "bad": 1},
         "scaling": {"base": 600.0, "odds": 50.0, "pdo": 20.0},
         "intercept": 550.015625,
@@ -23,6 +23,7 @@ fn artifact() -> Json {
             table("town", "none", json!({"type": "text", "levels": [["Baiguan", "1"], []], "other": 1}),
                   vec![bin(6.0, 9), bin(-3.0, 2)], bin(-1.0, 0)),
         ],
+        "pairs": [],
         "grades": [
             {"grade": "A", "score_at_least": 580, "pd_at_most": 0.04},
             {"grade": "B", "score_at_least": 550, "pd_at_most": 0.11},
@@ -189,5 +190,89 @@ proptest! {
         bytes[at] = byte;
         let _ = Model::from_bytes(&bytes);
         let _ = Model::from_bytes(&bytes[..at]);
+    }
+}
+
+/// The three tables of [`artifact`] without directions, and two pairs: late with revenue, revenue with town.
+fn paired() -> Json {
+    let mut artifact = artifact();
+    for i in 0..3 {
+        artifact["characteristics"][i]["sign"] = json!("none");
+    }
+    artifact["kind"] = json!("additive");
+    artifact["pairs"] = json!([
+        {"first": {"feature": "late", "groups": [0, 1, 1], "missing": 2},
+         "second": {"feature": "revenue", "groups": [0, 1], "missing": 1},
+         "baseline": 0.015625, "points": [[4.0, -3.0], [-6.5, 7.25], [1.0, -1.0]], "counts": [[1, 2], [3, 4], [0, 1]]},
+        {"first": {"feature": "revenue", "groups": [1, 0], "missing": 1},
+         "second": {"feature": "town", "groups": [0, 1], "missing": 0},
+         "baseline": -0.5, "points": [[9.0, -8.0], [-5.0, 2.5]], "counts": [[1, 2], [3, 4]]}
+    ]);
+    let total = 547.015625 + 7.25 - 5.0;
+    let scale = yuxin::model::Scaling::default();
+    artifact["golden"][0] = json!({"inputs": [2.0, null, "Baiguan"], "points": [3.625, -9.0 + 3.625 - 2.5, 6.0 - 2.5],
+        "total": total, "score": 549, "pd": 1.0 / (1.0 + ((total - scale.offset()) / scale.factor()).exp()), "grade": "C"});
+    artifact
+}
+
+fn paired_model() -> Model {
+    Model::from_bytes(paired().to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn a_pair_that_does_not_fit_the_tables_of_its_features_is_refused_with_its_place() {
+    let changes: [(&str, fn(&mut Json)); 8] = [
+        ("no table", |a| a["pairs"][0]["first"]["feature"] = json!("gone")),
+        ("the same", |a| a["pairs"][0]["first"]["feature"] = json!("revenue")),
+        ("have a group", |a| a["pairs"][0]["first"]["groups"] = json!([0, 1])),
+        ("no bin in group", |a| a["pairs"][0]["first"]["groups"] = json!([0, 9000000000_u64, 1])),
+        ("rows of", |a| a["pairs"][1]["points"] = json!([[9.0, -8.0]])),
+        ("rows of", |a| a["pairs"][1]["counts"][1] = json!([1])),
+        ("1/64", |a| a["pairs"][0]["points"][0][0] = json!(0.3)),
+        ("direction", |a| a["characteristics"][0]["sign"] = json!("+")),
+    ];
+    for (named, change) in changes {
+        let mut changed = paired();
+        change(&mut changed);
+        let error = Model::from_bytes(changed.to_string().as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("pairs[") && error.contains(named), "{named}: {error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn points_of_features_and_pairs_add_up_to_the_score_and_losses_to_its_distance_from_the_average(
+        row in prop::collection::vec(any_value(), 3)
+    ) {
+        let model = paired_model();
+        let parts = model.points(&row);
+        prop_assert_eq!(550.015625 + parts.iter().map(|p| p.points).sum::<f64>(), model.score(&row).total);
+        prop_assert_eq!(parts.iter().map(|p| p.baseline).sum::<f64>(), 3.0 * 4.5 + 0.015625 - 0.5);
+        for of in model.points_lost(&row) {
+            prop_assert_eq!(of.points_lost, parts[of.column].baseline - parts[of.column].points);
+        }
+    }
+
+    #[test]
+    fn the_interval_of_a_model_with_pairs_is_the_lowest_and_the_highest_of_all_possible_rows(
+        row in prop::collection::vec(any_value(), 3), open in prop::collection::vec(any::<bool>(), 3)
+    ) {
+        let model = paired_model();
+        let everywhere: [&[Value<'_>]; 3] = [
+            &[Value::Number(0.0), Value::Number(2.0), Value::Number(9.0), Value::Missing],
+            &[Value::Number(-1.0), Value::Number(1.0), Value::Missing],
+            &[Value::Text("Baiguan"), Value::Text("elsewhere"), Value::Missing],
+        ];
+        let choices: Vec<&[Value<'_>]> =
+            (0..3).map(|i| if open[i] { everywhere[i] } else { std::slice::from_ref(&row[i]) }).collect();
+        let mut totals = Vec::new();
+        for a in choices[0] {
+            for b in choices[1] {
+                totals.extend(choices[2].iter().map(|c| model.score(&[*a, *b, *c]).total));
+            }
+        }
+        let (low, high) = model.interval(&row, &open);
+        prop_assert_eq!(low.total, totals.iter().copied().fold(f64::INFINITY, f64::min));
+        prop_assert_eq!(high.total, totals.iter().copied().fold(f64::NEG_INFINITY, f64::max));
     }
 }

@@ -150,7 +150,7 @@ fn a_second_copy_of_a_feature_is_fitted_without_a_wrong_sign() {
     let copy = column("revenue_again", data.columns[1].values.clone());
     data.columns.push(copy);
     let artifact = trained(&data, "");
-    assert!(artifact.characteristics.iter().all(|c| c.points_per_woe > 0.0));
+    assert!(artifact.characteristics.iter().all(|c| c.points_per_woe > Some(0.0)));
 }
 
 #[test]
