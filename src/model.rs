@@ -9,6 +9,7 @@
 //! same bits. Everything here is pure but for [`Model::load`], which reads one file: no clock, no network, no randomness that
 //! a seed does not fix.
 
+pub mod additive;
 pub mod artifact;
 pub mod bins;
 pub mod calibrate;

@@ -48,8 +48,17 @@ pub enum FitError {
 /// # Errors
 /// [`FitError`]; a result has always converged.
 pub fn fit_logistic(columns: &[Vec<f64>], bad: &[bool], l2: f64) -> Result<Logistic, FitError> {
+    fit_logistic_to(columns, bad, l2, GRADIENT_MAX)
+}
+
+/// [`fit_logistic`] to a gradient per row of at most `gradient_max`, where fewer digits will do.
+///
+/// # Errors
+/// [`FitError`].
+pub fn fit_logistic_to(columns: &[Vec<f64>], bad: &[bool], l2: f64, gradient_max: f64) -> Result<Logistic, FitError> {
     let all: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    fit_from(&all, bad, l2, &Logistic { intercept: 0.0, coefficients: vec![0.0; columns.len()] })
+    let start = Logistic { intercept: 0.0, coefficients: vec![0.0; columns.len()] };
+    fit_from(&all, bad, l2, &start, gradient_max)
 }
 
 /// Fits like [`fit_logistic`] with no coefficient below zero: the best of all such fits, found by leaving out what turns negative
@@ -66,7 +75,7 @@ pub fn fit_non_negative(columns: &[Vec<f64>], bad: &[bool], l2: f64) -> Result<L
         let used: Vec<usize> = (0..columns.len()).filter(|i| active[*i]).collect();
         let chosen: Vec<&[f64]> = used.iter().map(|i| columns[*i].as_slice()).collect();
         let coefficients = used.iter().map(|i| best.coefficients[*i]).collect();
-        let fitted = fit_from(&chosen, bad, l2, &Logistic { intercept: best.intercept, coefficients })?;
+        let fitted = fit_from(&chosen, bad, l2, &Logistic { intercept: best.intercept, coefficients }, GRADIENT_MAX)?;
         best.intercept = fitted.intercept;
         best.coefficients.fill(0.0);
         for (i, coefficient) in used.iter().zip(&fitted.coefficients) {
@@ -90,7 +99,13 @@ pub fn fit_non_negative(columns: &[Vec<f64>], bad: &[bool], l2: f64) -> Result<L
 }
 
 /// Fits from `start`; no columns leave the intercept alone.
-fn fit_from(columns: &[&[f64]], bad: &[bool], l2: f64, start: &Logistic) -> Result<Logistic, FitError> {
+fn fit_from(
+    columns: &[&[f64]],
+    bad: &[bool],
+    l2: f64,
+    start: &Logistic,
+    gradient_max: f64,
+) -> Result<Logistic, FitError> {
     let (rows, bads) = (bad.len(), bad.iter().filter(|b| **b).count());
     if bads == 0 || bads == rows {
         return Err(FitError::OneOutcome);
@@ -114,12 +129,12 @@ fn fit_from(columns: &[&[f64]], bad: &[bool], l2: f64, start: &Logistic) -> Resu
     let start = Array1::from_iter(start);
     let mut why = String::from("no attempt");
     // The line search can fail right at the optimum when the tolerance asks for more digits than the sum of losses has.
-    for tolerance in [1e-7, 3e-7, 7e-7] {
+    for share in [0.1, 0.3, 0.7] {
         let params = LogisticRegression::default()
             .alpha(l2)
             .max_iterations(ITERATIONS_MAX)
             .initial_params(start.clone())
-            .gradient_tolerance(tolerance * rows as f64);
+            .gradient_tolerance(share * gradient_max * rows as f64);
         let fitted =
             match params.check().map_err(|e| e.to_string()).and_then(|p| p.fit(&data).map_err(|e| e.to_string())) {
                 Ok(fitted) => fitted,
@@ -135,7 +150,7 @@ fn fit_from(columns: &[&[f64]], bad: &[bool], l2: f64, start: &Logistic) -> Resu
             coefficients: fitted.params().iter().map(|c| towards_good * c).collect(),
         };
         let gradient = gradient_per_row(&result, columns, bad, l2);
-        if gradient <= GRADIENT_MAX {
+        if gradient <= gradient_max {
             return Ok(result);
         }
         why = format!("the gradient per row is still {gradient:e}");

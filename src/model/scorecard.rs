@@ -131,7 +131,9 @@ fn bin_column(
     spec: &TrainingSpec,
 ) -> Binned {
     let cut = match &column.values {
-        Values::Numeric(numbers) => cut_numbers(numbers, data, rows, population, spec, spec.sign(&column.name)),
+        Values::Numeric(numbers) => {
+            cut_numbers(numbers, data, rows, population, spec, spec.sign(&column.name).unwrap_or(SignRule::Auto))
+        }
         Values::Text { levels, codes } => cut_words(levels, codes, data, rows, population, spec),
     };
     let woe: Vec<f64> = cut.counts.iter().map(|counts| population.woe(*counts)).collect();

@@ -19,8 +19,10 @@ pub struct TrainingSpec {
     pub period: Option<String>,
     /// Columns that are no features: identifiers, dates, anything known only afterwards.
     pub exclude: Vec<String>,
-    /// Direction of numeric features that are not named under `feature`.
-    pub default_sign: SignRule,
+    /// Direction of numeric features that are not named under `feature`; without it, a scorecard takes `auto`, an additive model
+    /// any shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_sign: Option<SignRule>,
     /// A bin holds at least this share of the rows where its feature is known.
     pub min_bin_share: f64,
     /// A bin holds at least this many bad outcomes, seen or expected at the average rate.
@@ -41,12 +43,34 @@ pub struct TrainingSpec {
     pub l2: f64,
     /// Folds for out-of-fold measures and calibration.
     pub folds: u32,
+    /// How additive models are boosted.
+    pub additive: AdditiveSpec,
     /// The scale of the points.
     pub scaling: Scaling,
     /// Grades, best first.
     pub grades: Vec<GradeRule>,
     /// Decisions about single features.
     pub feature: Vec<FeatureRule>,
+}
+
+/// How additive models are boosted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdditiveSpec {
+    /// Models that are averaged; rounded up to a multiple of eight.
+    pub bags: usize,
+    /// Fine bins of a numeric feature, about.
+    pub bins: usize,
+    /// Pairs for each feature, at most; 0 for a model without pairs.
+    pub pairs_per_feature: f64,
+    /// Share of a tree's step that is taken.
+    pub learning_rate: f64,
+}
+
+impl Default for AdditiveSpec {
+    fn default() -> AdditiveSpec {
+        AdditiveSpec { bags: 16, bins: 64, pairs_per_feature: 3.0, learning_rate: 0.04 }
+    }
 }
 
 /// A grade by its worst probability of default.
@@ -135,7 +159,7 @@ impl Default for TrainingSpec {
             id: None,
             period: None,
             exclude: Vec::new(),
-            default_sign: SignRule::Auto,
+            default_sign: None,
             min_bin_share: 0.05,
             min_bin_bads: 5,
             prebins: 50,
@@ -146,6 +170,7 @@ impl Default for TrainingSpec {
             iv_warn: 0.5,
             l2: 1.0,
             folds: 5,
+            additive: AdditiveSpec::default(),
             scaling: Scaling::default(),
             grades: vec![
                 grade("A", Some(0.01)),
@@ -190,6 +215,12 @@ impl TrainingSpec {
         within("iv_min", self.iv_min, 0.0, 10.0, "it must lie between 0 and 10")?;
         within("iv_warn", self.iv_warn, 0.0, 1e6, "it must lie between 0 and a million")?;
         within("l2", self.l2, 1e-6, 1e6, "it must lie between 0.000001 and a million")?;
+        within("additive.bags", self.additive.bags as f64, 1.0, 256.0, "it must lie between 1 and 256")?;
+        within("additive.bins", self.additive.bins as f64, 2.0, 127.0, "it must lie between 2 and 127")?;
+        let pairs = self.additive.pairs_per_feature;
+        within("additive.pairs_per_feature", pairs, 0.0, 100.0, "it must lie between 0 and 100")?;
+        let rate = self.additive.learning_rate;
+        within("additive.learning_rate", rate, 0.001, 1.0, "it must lie between 0.001 and 1")?;
         within("folds", f64::from(self.folds), 2.0, 20.0, "it must lie between 2 and 20")?;
         if !self.scaling.is_sound() {
             let value = format!("{:?}", self.scaling);
@@ -236,9 +267,9 @@ impl TrainingSpec {
         self.feature.iter().find(|of| of.name == name)
     }
 
-    /// The direction of the numeric column `name`.
-    pub fn sign(&self, name: &str) -> SignRule {
-        self.rule(name).and_then(|of| of.sign).unwrap_or(self.default_sign)
+    /// The direction of the numeric column `name`, where one is stated.
+    pub fn sign(&self, name: &str) -> Option<SignRule> {
+        self.rule(name).and_then(|of| of.sign).or(self.default_sign)
     }
 }
 
