@@ -11,12 +11,15 @@
 
 pub mod artifact;
 pub mod bins;
+pub mod bootstrap;
 pub mod calibrate;
+pub mod chance;
 pub mod check;
 pub mod dataset;
 pub mod fit;
 pub mod folds;
 pub mod golden;
+pub mod goodness;
 mod interval;
 mod lookup;
 pub mod measure;
