@@ -23,6 +23,7 @@ pub mod goodness;
 mod interval;
 mod lookup;
 pub mod measure;
+pub mod report;
 pub mod scaling;
 pub mod scorecard;
 pub mod screen;

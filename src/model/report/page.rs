@@ -1,0 +1,3 @@
+pub fn html(_: &super::Report) -> Result<String, String> {
+    Ok(String::new())
+}
