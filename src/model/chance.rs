@@ -11,7 +11,10 @@ pub fn wilson(hits: u64, rows: u64) -> [f64; 2] {
     let (n, share, square) = (rows as f64, hits as f64 / rows as f64, ERRORS_95 * ERRORS_95);
     let centre = share + square / (2.0 * n);
     let reach = ERRORS_95 * (share * (1.0 - share) / n + square / (4.0 * n * n)).sqrt();
-    [(centre - reach) / (1.0 + square / n), (centre + reach) / (1.0 + square / n)].map(|bound| bound.clamp(0.0, 1.0))
+    // At either end the bound is exact; computed it may be off by a rounding error.
+    let low = if hits == 0 { 0.0 } else { (centre - reach) / (1.0 + square / n) };
+    let high = if hits >= rows { 1.0 } else { (centre + reach) / (1.0 + square / n) };
+    [low.clamp(0.0, 1.0), high.clamp(0.0, 1.0)]
 }
 
 /// The chance that a chi-square variable exceeds `x`.

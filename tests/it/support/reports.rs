@@ -24,7 +24,8 @@ pub struct Case {
 
 /// Firms whose default follows from late filings, revenue and the town; the last quarter of the rows is later, and riskier.
 pub fn firms(rows: usize, extra_columns: usize, seed: u64) -> Dataset {
-    const TOWNS: [(&str, f64); 5] = [("百官街道", -0.8), ("Songxia", 0.0), ("丰惠镇", 0.3), ("章镇镇", 1.0), (HOSTILE, 0.6)];
+    const TOWNS: [(&str, f64); 5] =
+        [("百官街道", -0.8), ("Songxia", 0.0), ("丰惠镇", 0.3), ("章镇镇", 1.0), (HOSTILE, 0.6)];
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut late, mut revenue, mut noise, mut town, mut bad) = (vec![], vec![], vec![], vec![], vec![]);
     let mut extra: Vec<Vec<f64>> = vec![Vec::new(); extra_columns];
@@ -126,4 +127,34 @@ impl Case {
             ReportInput { artifact: &self.artifact, model_sha256: &"cd".repeat(32), data: &self.data, sets, periods };
         report(&input, 1)
     }
+}
+
+/// A hand-made model of many features, bins and pairs on a few thousand rows of chance, tables as an additive model has them.
+pub fn large(features: usize, bins: usize, pairs: usize) -> Case {
+    let mut case = trained(3000, 0, "");
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    let rows = case.data.bad.len();
+    let of_chance = (0..features).map(|i| Column {
+        name: format!("a_rather_long_feature_name_{i}"),
+        values: Values::Numeric((0..rows).map(|_| random.gen_range(0.0..bins as f64)).collect()),
+    });
+    case.data.columns = of_chance.collect();
+    let template = case.artifact.characteristics[0].clone();
+    let bin = |i: usize, j: usize| yuxin::model::artifact::Bin {
+        points: ((i + j) % 64) as f64 / 8.0 - 3.0,
+        count: (i * j % 90) as u64,
+        bads: (i * j % 90 / 5) as u64,
+        woe: 0.1,
+    };
+    let table = |i: usize| yuxin::model::artifact::Characteristic {
+        feature: format!("a_rather_long_feature_name_{i}"),
+        sign: yuxin::model::artifact::Sign::Free,
+        shape: yuxin::model::artifact::Shape::Numeric { edges: (1..bins).map(|j| j as f64).collect() },
+        bins: (0..bins).map(|j| bin(i, j)).collect(),
+        ..template.clone()
+    };
+    case.artifact.characteristics = (0..features).map(table).collect();
+    case.pair_up(features);
+    case.artifact.pairs.truncate(pairs);
+    case
 }

@@ -1,5 +1,8 @@
 //! Grids whose cells are coloured by their value: pairs of features, correlations.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
 use super::names::group_name;
 use super::plot::{Path, Plot};
 use super::said::{Figures, Said};
@@ -139,27 +142,26 @@ pub fn of_correlations(of: &Dependence) -> Option<Heat> {
     Some(heat)
 }
 
-/// The cells as surfaces, one path a colour; neighbours of one colour in a row are one rectangle.
+/// The cells as thick lines, one path a colour and one stroke for neighbours of one colour in a row: a grid of chance with thousands
+/// of cells stays within some ten kilobytes.
 fn draw(id: &str, grid: &[Vec<Option<String>>]) -> Plot {
     let across = grid.iter().map(Vec::len).max().unwrap_or(0).max(1);
     let (left, top) = (28.0, 18.0);
     let size = ((WIDTH - left) / across as f64).min(24.0);
     let mut plot = Plot::new(id.to_owned(), WIDTH, top + size * grid.len() as f64 + 2.0);
-    let mut paths: std::collections::BTreeMap<&str, Path> = std::collections::BTreeMap::new();
-    for (i, row) in grid.iter().enumerate() {
-        let y = top + size * i as f64;
-        let mut x = left;
+    let mut strokes: BTreeMap<&str, Strokes> = BTreeMap::new();
+    for (y, row) in grid.iter().enumerate() {
+        let mut x = 0;
         for run in row.chunk_by(|a, b| a == b) {
-            let width = size * run.len() as f64;
             if let Some(Some(class)) = run.first() {
-                paths.entry(class).or_default().bar(x, width, [y, y + size]);
+                strokes.entry(class).or_default().add(x, y, run.len());
             }
-            x += width;
+            x += run.len();
         }
     }
-    for (class, path) in &paths {
-        plot.path(&format!("heat {class}"), path);
-    }
+    let scaled: Vec<(String, Path)> =
+        strokes.into_iter().map(|(class, strokes)| (format!("heat {class}"), Path::from(strokes.path))).collect();
+    plot.scaled([left, top + size / 2.0], size, &scaled);
     let every = ((14.0 / size).ceil() as usize).max(1);
     for i in (0..across).step_by(every) {
         plot.text("mid", left + size * (i as f64 + 0.5), 12.0, &Said::same((i + 1).to_string()));
@@ -168,6 +170,24 @@ fn draw(id: &str, grid: &[Vec<Option<String>>]) -> Plot {
         plot.text("end", left - 4.0, top + size * (i as f64 + 0.5) + 4.0, &Said::same((i + 1).to_string()));
     }
     plot
+}
+
+/// Horizontal strokes on a grid of units, from left to right and from top to bottom.
+#[derive(Default)]
+struct Strokes {
+    path: String,
+    /// Where the pen is.
+    pen: [usize; 2],
+}
+
+impl Strokes {
+    fn add(&mut self, x: usize, y: usize, length: usize) {
+        let _ = match self.pen {
+            [at, row] if row == y && !self.path.is_empty() => write!(self.path, "m{} 0h{length}", x - at),
+            _ => write!(self.path, "M{x} {y}h{length}"),
+        };
+        self.pen = [x + length, y];
+    }
 }
 
 #[cfg(test)]
@@ -198,7 +218,14 @@ mod tests {
         let large = of_pair(&pair(60), 0);
         assert!(large.rows.is_empty());
         let drawn = large.plot.unwrap().to_string();
-        assert!(drawn.len() < 8000 && drawn.contains("heat n5") && drawn.contains("heat p5"), "{}", drawn.len());
+        assert!(
+            drawn.contains("d=\"M1 0h59M0 1h1m1 0h58M")
+                && drawn.len() < 8000
+                && drawn.contains("heat n5")
+                && drawn.contains("heat p5"),
+            "{}",
+            drawn.len()
+        );
     }
 
     #[test]

@@ -86,6 +86,14 @@ impl Plot {
         }
     }
 
+    /// Paths in units of `size`, from `origin` on.
+    pub fn scaled(&mut self, origin: [f64; 2], size: f64, paths: &[(String, Path)]) {
+        let ([x, y], size) = (origin.map(place), (size * 1e3).round() / 1e3);
+        let _ = write!(self.body, "<g transform=\"translate({x} {y}) scale({size})\">");
+        paths.iter().for_each(|(class, path)| self.path(class, path));
+        self.body.push_str("</g>");
+    }
+
     pub fn text(&mut self, class: &str, x: f64, y: f64, text: &Said) {
         let mut one = |lang: &str, text: &str| {
             let (x, y) = (place(x), place(y));
@@ -132,6 +140,13 @@ impl HtmlSafe for Plot {}
 /// A path of an SVG element.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Path(String);
+
+impl From<String> for Path {
+    /// The commands of a path, as SVG writes them.
+    fn from(commands: String) -> Path {
+        Path(commands)
+    }
+}
 
 impl Path {
     /// A line through `points`.

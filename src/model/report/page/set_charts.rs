@@ -9,7 +9,7 @@ use crate::model::report::{HistogramBin, SetReport};
 
 /// Size of a drawing and the ends of its axes, in units of the view box: as wide as a phone.
 const SIZE: [f64; 2] = [360.0, 280.0];
-const X: [f64; 2] = [44.0, 348.0];
+const X: [f64; 2] = [44.0, 344.0];
 const Y: [f64; 2] = [238.0, 22.0];
 /// Places along the calibration line.
 const BELT_STEPS: usize = 40;

@@ -7,14 +7,16 @@ use super::said::{Figures, Said};
 use crate::model::artifact::Sign;
 use crate::model::report::{BinRow, CharacteristicTable, Span};
 
-const SIZE: [f64; 2] = [360.0, 292.0];
-const X: [f64; 2] = [44.0, 348.0];
+const SIZE: [f64; 2] = [360.0, 288.0];
+const X: [f64; 2] = [44.0, 344.0];
 /// Lower and upper ends of the three panels.
-const POINTS: [f64; 2] = [126.0, 20.0];
-const RATES: [f64; 2] = [222.0, 148.0];
-const ROWS: [f64; 2] = [262.0, 236.0];
+const POINTS: [f64; 2] = [120.0, 20.0];
+const RATES: [f64; 2] = [226.0, 152.0];
+const ROWS: [f64; 2] = [266.0, 240.0];
 /// Width of a digit of a label, about.
 const DIGIT: f64 = 6.0;
+/// Width of the label of missing values.
+const MISSING: f64 = 42.0;
 
 /// The drawing of a table; `place` tells it from the others of the page.
 pub fn of_table(table: &CharacteristicTable, place: usize) -> Chart {
@@ -87,7 +89,7 @@ fn rates(plot: &mut Plot, table: &CharacteristicTable, slots: &Slots) {
     let (highest, most) = known().fold((0.0_f64, 0.0_f64), |of, (_, rate, [_, high])| (of.0.max(rate), of.1.max(high)));
     let y = Scale::around(0.0, most.min((2.0 * highest).max(0.01)), RATES);
     plot.rows(&y, X, Unit::Percent);
-    plot.text("name", 4.0, RATES[1] - 8.0, &Said::new("坏样本率", "Bad rate"));
+    plot.text("name", 4.0, RATES[1] - 11.0, &Said::new("坏样本率", "Bad rate"));
     let (mut whiskers, mut dots) = (Path::default(), Path::default());
     for (place, rate, interval) in known() {
         let x = slots.middle(place);
@@ -112,9 +114,9 @@ fn rows(plot: &mut Plot, table: &CharacteristicTable, slots: &Slots) {
 /// What the bins are called below the drawing: edges where bins of numbers meet, numbers of the table's rows for words.
 fn labels(plot: &mut Plot, table: &CharacteristicTable, slots: &Slots) {
     let y = ROWS[0] + 15.0;
-    let mut free = X[0] - 20.0;
-    let missing = slots.middle(table.bins.len().saturating_sub(1));
-    plot.text("mid", missing.min(SIZE[0] - 22.0), y + 12.0, &Said::new("缺失", "missing"));
+    let missing = slots.middle(table.bins.len().saturating_sub(1)).min(SIZE[0] - MISSING / 2.0);
+    plot.text("mid", missing, y, &Said::new("缺失", "missing"));
+    let (mut free, end) = (0.0, missing - MISSING / 2.0);
     for (place, bin) in table.bins.iter().enumerate() {
         let (at, text) = match &bin.holds {
             Span::Numbers { from: Some(from), .. } => (slots.left(place), Figures.value(*from)),
@@ -122,7 +124,7 @@ fn labels(plot: &mut Plot, table: &CharacteristicTable, slots: &Slots) {
             _ => continue,
         };
         let half = text.chars().count() as f64 * DIGIT / 2.0;
-        if at - half >= free && at + half <= SIZE[0] {
+        if at - half >= free && at + half <= end {
             plot.text("mid", at, y, &Said::same(text));
             free = at + half + DIGIT;
         }

@@ -6,7 +6,7 @@ use super::said::{Figures, Said};
 use crate::model::report::{PeriodRow, Stability};
 
 const SIZE: [f64; 2] = [360.0, 220.0];
-const X: [f64; 2] = [44.0, 348.0];
+const X: [f64; 2] = [44.0, 344.0];
 const Y: [f64; 2] = [182.0, 22.0];
 /// Width of a letter of a label, about.
 const LETTER: f64 = 6.0;
