@@ -243,12 +243,12 @@ impl Page<'_> {
         (interval[0]..=interval[1]).contains(&truth)
     }
 
-    /// How far a stability index is from calm.
-    fn shift_class(&self, psi: &f64) -> &'static str {
+    /// How far a stability index is from calm; what chance alone may give is calm.
+    fn shift_class(&self, psi: &f64, of_chance: &f64) -> &'static str {
         match *psi {
-            psi if psi >= time::PSI_SHIFT => "bad",
-            psi if psi >= time::PSI_LOOK => "warn",
-            _ => "good",
+            psi if psi < time::PSI_LOOK || psi <= *of_chance => "good",
+            psi if psi < time::PSI_SHIFT => "warn",
+            _ => "bad",
         }
     }
 }

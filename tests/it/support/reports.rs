@@ -100,7 +100,7 @@ impl Case {
         for i in 0..features.min(tables.len()) {
             for j in 0..i {
                 let (first, second) = (axis(i), axis(j));
-                let points = |r: usize, c: usize| ((r * 7 + c * 3 + i + j) % 11) as f64 - 5.0;
+                let points = |r: usize, c: usize| ((r * 3 + c * 2 + i + j) / 8 % 11) as f64 - 5.0;
                 pairs.push(Pair {
                     baseline: 0.0,
                     points: (0..first.len()).map(|r| (0..second.len()).map(|c| points(r, c)).collect()).collect(),
@@ -131,7 +131,7 @@ impl Case {
 
 /// A hand-made model of many features, bins and pairs on a few thousand rows of chance, tables as an additive model has them.
 pub fn large(features: usize, bins: usize, pairs: usize) -> Case {
-    let mut case = trained(3000, 0, "");
+    let mut case = trained(1600, 0, "");
     let mut random = ChaCha8Rng::seed_from_u64(5);
     let rows = case.data.bad.len();
     let of_chance = (0..features).map(|i| Column {

@@ -147,7 +147,8 @@ pub fn of_correlations(of: &Dependence) -> Option<Heat> {
 fn draw(id: &str, grid: &[Vec<Option<String>>]) -> Plot {
     let across = grid.iter().map(Vec::len).max().unwrap_or(0).max(1);
     let (left, top) = (28.0, 18.0);
-    let size = ((WIDTH - left) / across as f64).min(24.0);
+    // The last column's number reaches beyond its column.
+    let size = ((WIDTH - left - 8.0) / across as f64).min(24.0);
     let mut plot = Plot::new(id.to_owned(), WIDTH, top + size * grid.len() as f64 + 2.0);
     let mut strokes: BTreeMap<&str, Strokes> = BTreeMap::new();
     for (y, row) in grid.iter().enumerate() {

@@ -65,7 +65,8 @@ impl Slots {
 }
 
 fn points(plot: &mut Plot, table: &CharacteristicTable, slots: &Slots) {
-    let [low, high] = table.bins.iter().fold([0.0_f64, 0.0_f64], |[l, h], bin| [l.min(bin.points), h.max(bin.points)]);
+    let all = table.bins.iter().map(|bin| bin.points).chain([0.0, table.baseline]);
+    let (low, high) = (all.clone().fold(0.0, f64::min), all.fold(0.0, f64::max));
     let y = Scale::around(low, high, POINTS);
     plot.rows(&y, X, Unit::Number);
     plot.text("name", 4.0, 11.0, &Said::new("分值", "Points"));
