@@ -84,7 +84,9 @@ pub fn trained(rows: usize, extra_columns: usize, spec: &str) -> Case {
         model.score(&values).pd
     });
     let pd = pd.collect();
-    let period = |row: usize| (!row.is_multiple_of(97)).then(|| format!("{}Q{}", 2019 + row * 3 / rows, row * 12 / rows % 4 + 1));
+    let period = |row: usize| {
+        (!row.is_multiple_of(97)).then(|| format!("{}Q{}", 2019 + row * 3 / rows, row * 12 / rows % 4 + 1))
+    };
     Case { artifact, trained, later, pd, periods: (0..rows).map(period).collect(), data }
 }
 
