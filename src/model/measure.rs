@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Quantile bins of the expected calibration error.
-const ECE_BINS: usize = 10;
+pub(super) const ECE_BINS: usize = 10;
 /// Probabilities are kept this far from 0 and 1 in the logarithmic loss.
-const LOG_LOSS_FLOOR: f64 = 1e-15;
+pub(super) const LOG_LOSS_FLOOR: f64 = 1e-15;
 /// Shares below this count as this in the population stability index.
 const PSI_FLOOR: f64 = 1e-4;
 
@@ -79,20 +79,28 @@ pub fn auc_and_ks(risk: &[f64], bad: &[bool]) -> Option<(f64, f64)> {
 /// Expected calibration error: over ten bins of about as many rows each (equal probabilities stay together), the mean distance
 /// between the mean probability and the bad rate, weighted by rows.
 pub fn ece(pd: &[f64], bad: &[bool]) -> f64 {
+    let distance = |bin: &Vec<(f64, bool)>| bin.iter().map(|(p, b)| p - f64::from(u8::from(*b))).sum::<f64>().abs();
+    let distances: f64 = quantile_bins(pd, bad, ECE_BINS).iter().map(distance).sum();
+    if pd.is_empty() { 0.0 } else { distances / pd.len() as f64 }
+}
+
+/// Rows by ascending probability in at most `bins` bins of about as many rows each; equal probabilities stay together, and no bin
+/// is empty.
+pub fn quantile_bins(pd: &[f64], bad: &[bool], bins: usize) -> Vec<Vec<(f64, bool)>> {
     let mut rows: Vec<(f64, bool)> = pd.iter().copied().zip(bad.iter().copied()).collect();
     rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let n = rows.len();
-    let (mut start, mut distance) = (0, 0.0);
-    for bin in 1..=ECE_BINS {
-        let mut end = (n * bin / ECE_BINS).max(start);
+    let (n, mut start, mut cut) = (rows.len(), 0, Vec::new());
+    for bin in 1..=bins {
+        let mut end = (n * bin / bins).max(start);
         while end > start && end < n && rows[end].0 == rows[end - 1].0 {
             end += 1;
         }
-        let sums = rows[start..end].iter().fold((0.0, 0.0), |(p, b), row| (p + row.0, b + f64::from(u8::from(row.1))));
-        distance += (sums.0 - sums.1).abs();
+        if end > start {
+            cut.push(rows[start..end].to_vec());
+        }
         start = end;
     }
-    if n == 0 { 0.0 } else { distance / n as f64 }
+    cut
 }
 
 /// Population stability index between two distributions over the same bins, as shares: below 0.10 stable, 0.25 and above a

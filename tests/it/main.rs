@@ -11,6 +11,8 @@ mod odd_requests;
 mod office_browser;
 mod office_pages;
 mod real_firms;
+mod report_browser;
+mod report_figures;
 mod sandbox_departments;
 mod sandbox_district;
 mod sandbox_marginals;

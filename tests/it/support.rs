@@ -5,6 +5,7 @@ pub mod console;
 pub mod department;
 pub mod gathering;
 pub mod postgres;
+pub mod reports;
 pub mod service;
 pub mod specimen;
 pub mod store;

@@ -63,7 +63,7 @@ pub async fn with_browser(setup: Setup, test: impl AsyncFnOnce(&Page)) {
     };
     let profile = tempfile::tempdir().unwrap();
     let client = connect(&driver, &profile, setup).await;
-    let page = Page(client.clone());
+    let page = Page(client.clone(), driver.address.clone());
     let outcome = AssertUnwindSafe(test(&page)).catch_unwind().await;
     let closed = client.close().await;
     drop(driver);
@@ -83,17 +83,23 @@ async fn connect(driver: &Driver, profile: &TempDir, setup: Setup) -> Client {
         ],
         "prefs": { "intl.accept_languages": setup.language },
     });
+    // A window is never narrower than this; a screen is.
+    if setup.width < 500 {
+        let metrics =
+            json!({ "width": setup.width, "height": 900, "pixelRatio": 1.0, "mobile": false, "touch": false });
+        options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+    }
     if Path::new("/usr/bin/chromium").exists() {
         options["binary"] = json!("/usr/bin/chromium");
     }
-    let capabilities = json!({ "goog:chromeOptions": options });
+    let capabilities = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
     let mut builder = ClientBuilder::rustls().unwrap();
     builder.capabilities(capabilities.as_object().unwrap().clone());
     builder.connect(&driver.address).await.unwrap()
 }
 
-/// What is in the browser's window.
-pub struct Page(pub Client);
+/// What is in the browser's window; the second part is where the driver listens.
+pub struct Page(pub Client, String);
 
 impl Page {
     /// Goes to an address.
@@ -141,5 +147,20 @@ impl Page {
     /// The path of the address.
     pub async fn path(&self) -> String {
         self.0.current_url().await.unwrap().path().to_owned()
+    }
+
+    /// What the console has been told since it was last asked.
+    pub async fn console(&self) -> Vec<String> {
+        let session = self.0.session_id().await.unwrap().unwrap();
+        let address = format!("{}/session/{session}/se/log", self.1);
+        let reply = reqwest::Client::new().post(address).json(&json!({ "type": "browser" })).send().await.unwrap();
+        let entries: serde_json::Value = reply.json().await.unwrap();
+        entries["value"].as_array().unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    /// How many pixels the page is wider than its window.
+    pub async fn overflow(&self) -> i64 {
+        let script = "return document.documentElement.scrollWidth - window.innerWidth";
+        self.0.execute(script, vec![]).await.unwrap().as_i64().unwrap()
     }
 }
