@@ -13,6 +13,7 @@ pub mod artifact;
 pub mod bins;
 pub mod calibrate;
 pub mod check;
+pub mod columnar;
 pub mod dataset;
 pub mod fit;
 pub mod folds;
