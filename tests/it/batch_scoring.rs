@@ -434,12 +434,14 @@ fn memory_does_not_grow_with_the_file_not_even_when_all_rows_are_bad() {
 fn a_signal_leaves_nothing_half_done_behind() {
     for signal in ["TERM", "INT"] {
         let folder = folder_with_model();
-        folder.write("in.csv", wide::csv(400_000, NUMBERS, WORDS, 6).replacen(',', ",x", 1));
+        folder.write("in.csv", wide::csv(400_000, NUMBERS, WORDS, 6).replacen("MA00000001,", "MA00000001,x", 1));
         folder.write("out.csv", "what was there before");
         let (model, data, out) = (folder.path("model.json"), folder.path("in.csv"), folder.path("out.csv"));
         let args = ["score", "--model", text(&model), "--data", text(&data), "--out", text(&out), "--threads", "1"];
-        let child = command(&args).stderr(std::process::Stdio::piped()).spawn().unwrap();
-        while !folder.names().iter().any(|name| name.ends_with(".tmp")) {
+        let mut child = command(&args).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        // Both the output and the list of bad rows are under way.
+        while folder.names().iter().filter(|name| name.ends_with(".tmp")).count() < 2 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         let id = child.id().to_string();
