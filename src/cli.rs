@@ -5,6 +5,7 @@ pub mod demo;
 pub mod doctor;
 pub mod evaluate;
 pub mod features;
+pub mod interrupt;
 pub mod keys;
 pub mod progress;
 pub mod sandbox;

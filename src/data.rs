@@ -1,8 +1,29 @@
-//! Files of rows: CSV (also gzipped) and XLSX, read row by row, and written so that a file is there whole or not at all.
+//! Files of rows: CSV (also gzipped), XLSX, and Parquet in builds with that feature; read a part at a time, and written so
+//! that a file is there whole or not at all.
+//!
+//! A workbook is read as the CSV that it would be, so [`text`] is the one place where text is opened. Training and measuring read
+//! it row by row ([`rows`]); scoring cuts it into blocks of whole records ([`blocks`], [`records`]) that any number of threads
+//! turn into finished output ([`batch`]). Parquet keeps its types all the way ([`columns`]).
 
+pub mod batch;
+pub mod blocks;
+#[cfg(feature = "parquet")]
+pub mod columns;
+pub mod faults;
+pub mod gzip;
+pub mod labelled;
 pub mod load;
+pub mod numbers;
+pub mod output;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+pub mod records;
 pub mod rows;
+pub mod scored;
+pub mod scoring;
+pub mod sheet;
 pub mod sink;
+pub mod text;
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +49,14 @@ pub enum DataError {
         message: String,
     },
     /// An ending other than those known.
-    #[error("{0}: the name must end in .csv, .csv.gz or .xlsx")]
+    #[error("{0}: the name must end in .csv, .csv.gz, .xlsx or .parquet")]
     Ending(PathBuf),
+    /// Parquet, in a build without it.
+    #[error(
+        "{0}: this yuxin was built without Parquet: build it with `cargo build --release --features parquet`, or use .csv, .csv.gz \
+         or .xlsx"
+    )]
+    NoParquet(PathBuf),
     /// Not a line.
     #[error("{0} is empty: it needs a header and rows")]
     Empty(PathBuf),
@@ -57,12 +84,64 @@ pub enum DataError {
         expected: u64,
     },
     /// Bytes that are not UTF-8.
-    #[error("{path}: row {row} is not UTF-8: save the file as UTF-8 (in Excel: \"CSV UTF-8\")")]
+    #[error("{path}: row {row} {}", not_utf8(*gbk))]
     NotUtf8 {
         /// The file.
         path: PathBuf,
         /// The row.
         row: u64,
+        /// Whether the bytes could be GBK.
+        gbk: bool,
+    },
+    /// One column whose name is all columns.
+    #[error("{path} looks as if its columns were separated by {separator}, not by commas: save it with commas")]
+    Separator {
+        /// The file.
+        path: PathBuf,
+        /// What separates them.
+        separator: &'static str,
+    },
+    /// A line without an end.
+    #[error("{0} has a line of more than {max} MiB: is it a CSV file?", max = records::LINE_MAX >> 20)]
+    Line(PathBuf),
+    /// A column of the file has the name of one that scoring adds.
+    #[error("{path} already has a column {name:?}: rename it or leave it out")]
+    Taken {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        name: &'static str,
+    },
+    /// A few words in a column of numbers.
+    #[error(
+        "{path}: row {row}, column {column}: {value:?} is a word, but {numbers} of the {filled} filled cells of this column are \
+         numbers: mend the cell, or empty it if the value is not known; if the numbers are codes, say so in the specification: \
+         [[feature]] with name = {column:?} and type = \"text\" (or type = \"numeric\" to be told of every such cell; or leave the \
+         column out with exclude)"
+    )]
+    FewWords {
+        /// The file.
+        path: PathBuf,
+        /// The row of the first of them.
+        row: u64,
+        /// The column.
+        column: String,
+        /// The word.
+        value: String,
+        /// Filled cells that are numbers.
+        numbers: u64,
+        /// Filled cells.
+        filled: u64,
+    },
+    /// A type of column that is neither numbers nor words.
+    #[error("{path}: column {column} has the type {found}: numbers or words are needed there")]
+    Type {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
     },
     /// Broken CSV or XLSX.
     #[error("{path} is damaged: {message}")]
@@ -96,6 +175,15 @@ pub enum DataError {
     },
 }
 
+/// What to do about bytes that are not UTF-8.
+pub(crate) fn not_utf8(gbk: bool) -> &'static str {
+    if gbk {
+        "is not UTF-8 but looks like GBK: save the file as UTF-8 (in Excel: \"CSV UTF-8\")"
+    } else {
+        "is not UTF-8: save the file as UTF-8 (in Excel: \"CSV UTF-8\")"
+    }
+}
+
 /// The first `most` names, and how many more there are.
 fn listed(names: &[String], most: usize) -> String {
     let mut text = names.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -114,19 +202,23 @@ pub enum Format {
     CsvGz,
     /// An Excel workbook; its first sheet.
     Xlsx,
+    /// Apache Parquet.
+    Parquet,
 }
 
 impl Format {
     /// The format that a file's name says.
     ///
     /// # Errors
-    /// [`DataError::Ending`] for any other name.
+    /// [`DataError::Ending`] for any other name, [`DataError::NoParquet`] in a build without it.
     pub fn of(path: &Path) -> Result<Format, DataError> {
         let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         match () {
             () if name.ends_with(".csv") => Ok(Format::Csv),
             () if name.ends_with(".csv.gz") => Ok(Format::CsvGz),
             () if name.ends_with(".xlsx") => Ok(Format::Xlsx),
+            () if name.ends_with(".parquet") && cfg!(feature = "parquet") => Ok(Format::Parquet),
+            () if name.ends_with(".parquet") => Err(DataError::NoParquet(path.to_path_buf())),
             () => Err(DataError::Ending(path.to_path_buf())),
         }
     }

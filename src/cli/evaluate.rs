@@ -4,15 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use csv::StringRecord;
 use thiserror::Error;
 
 use super::progress;
-use super::score::values;
 use crate::data::DataError;
-use crate::data::load::outcome;
-use crate::data::rows::Rows;
-use crate::model::dataset::parse_number;
+use crate::data::labelled::{Measured, read};
 use crate::model::measure::measure;
 use crate::model::{Model, ModelError};
 
@@ -26,7 +22,7 @@ pub struct EvaluateArgs {
     /// Instead of a model: the column that holds the probability of default.
     #[arg(long, value_name = "NAME")]
     pub pd_column: Option<String>,
-    /// The rows: .csv, .csv.gz or .xlsx, with a header.
+    /// The rows: .csv, .csv.gz, .xlsx or, where it was built in, .parquet; with a header.
     #[arg(long)]
     pub data: PathBuf,
     /// The column that is 1 for a bad outcome and 0 for a good one.
@@ -63,43 +59,14 @@ pub enum EvaluateError {
 /// [`EvaluateError`].
 pub fn run(args: EvaluateArgs) -> Result<(), EvaluateError> {
     let bar = progress::of_file(&args.data, 1, "measuring");
-    let mut rows = Rows::open(&args.data, &|file| progress::watch(&bar, file))?;
-    let target = rows.places(&[args.target.as_str()])?[0];
-    let (mut pd, mut bad, mut cells) = (Vec::new(), Vec::new(), StringRecord::new());
-    match (&args.model, &args.pd_column) {
-        (Some(path), _) => {
-            let model = Model::load(path)?;
-            let places = rows.places(model.columns())?;
-            while rows.read(&mut cells)? {
-                bad.push(outcome(&rows, &cells, target)?);
-                let row = values(&cells, &places);
-                model.check(&row).map_err(|bad| {
-                    let place = places.iter().position(|p| rows.header()[*p] == bad.column).map_or(0, |i| places[i]);
-                    rows.cell_error(place, format!("the model needs a number here, not {:?}", bad.value))
-                })?;
-                pd.push(model.score(&row).pd);
-            }
-        }
-        (None, Some(name)) => {
-            let place = rows.places(&[name.as_str()])?[0];
-            while rows.read(&mut cells)? {
-                bad.push(outcome(&rows, &cells, target)?);
-                let cell = cells.get(place).unwrap_or_default();
-                match parse_number(cell).filter(|p| (0.0..=1.0).contains(p)) {
-                    Some(p) => pd.push(p),
-                    None => {
-                        return Err(rows.cell_error(place, format!("{cell:?} is no probability from 0 to 1")).into());
-                    }
-                }
-            }
-        }
+    let watch = |file| progress::watch(&bar, file);
+    let labelled = match (&args.model, &args.pd_column) {
+        (Some(path), _) => read(&args.data, &args.target, Measured::Model(&Model::load(path)?), &watch)?,
+        (None, Some(name)) => read(&args.data, &args.target, Measured::Column(name), &watch)?,
         (None, None) => return Err(EvaluateError::Nothing),
-    }
+    };
     bar.finish_and_clear();
-    if bad.is_empty() {
-        return Err(DataError::NoRows(args.data).into());
-    }
-    let measures = measure(&pd, &bad).ok_or(EvaluateError::OneOutcome(args.data))?;
+    let measures = measure(&labelled.pd, &labelled.bad).ok_or(EvaluateError::OneOutcome(args.data))?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string(&measures)?)?;
     Ok(())
 }

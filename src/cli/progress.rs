@@ -1,14 +1,29 @@
 //! Progress bars on stderr; where stderr is no terminal they keep silent.
 
-use std::io::Read;
+use std::fs::File;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::data::text::Counted;
+
 /// A bar over the bytes of `path`, read `times` times.
 pub fn of_file(path: &Path, times: u64, doing: &'static str) -> ProgressBar {
     let bytes = std::fs::metadata(path).map_or(0, |of| of.len());
-    styled(ProgressBar::new(bytes * times), "{msg} {wide_bar} {bytes}/{total_bytes} {eta}", doing)
+    styled(ProgressBar::new(bytes * times), "{msg} {wide_bar} {percent} % {bytes}/{total_bytes} {eta}", doing)
+}
+
+/// A bar over the rows of `path` as they are scored: by the bytes read, with the rows of a second beside it.
+pub fn of_rows(path: &Path, doing: &'static str) -> ProgressBar {
+    let bytes = std::fs::metadata(path).map_or(0, |of| of.len());
+    styled(ProgressBar::new(bytes), "{prefix} {wide_bar} {percent} % {msg} {eta}", "").with_prefix(doing)
+}
+
+/// Says on a bar of [`of_rows`] how many rows are done, and how many a second.
+pub fn set_rows(bar: &ProgressBar, rows: u64) {
+    if !bar.is_hidden() {
+        bar.set_message(format!("{rows} rows, {:.0} rows/s", rows as f64 / bar.elapsed().as_secs_f64().max(1e-9)));
+    }
 }
 
 /// A bar over a share from 0 to 1, in thousandths.
@@ -22,8 +37,9 @@ pub fn set_share(bar: &ProgressBar, share: f64) {
 }
 
 /// Counts what is read from `file`.
-pub fn watch(bar: &ProgressBar, file: Box<dyn Read>) -> Box<dyn Read> {
-    Box::new(bar.wrap_read(file))
+pub fn watch(bar: &ProgressBar, file: File) -> Counted {
+    let bar = bar.clone();
+    Counted::new(file, move |bytes| bar.inc(bytes))
 }
 
 fn styled(bar: ProgressBar, template: &str, doing: &'static str) -> ProgressBar {

@@ -1,38 +1,39 @@
 //! `yuxin score`: the rows of a file with their score, grade and reasons beside them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
-use csv::StringRecord;
 use thiserror::Error;
 
-use super::progress;
+use super::{interrupt, progress};
 use crate::data::DataError;
-use crate::data::rows::Rows;
-use crate::data::sink::RowSink;
-use crate::model::dataset::is_missing;
-use crate::model::{Model, ModelError, Value};
+use crate::data::batch::{BLOCK_BYTES, Job, Tally, score_file};
+use crate::data::sink::temporary_of;
+use crate::model::{Model, ModelError};
 
 /// Score a file of rows: the same rows and columns, plus pd, score, grade and up to four reasons.
+///
+/// A row that cannot be scored stops nothing: it is listed in a file of its own, and where its cells could be read it stays in the
+/// output, with the added cells empty.
 #[derive(Debug, Args)]
 pub struct ScoreArgs {
     /// The model.
     #[arg(long)]
     pub model: PathBuf,
-    /// The rows: .csv, .csv.gz or .xlsx, with a header.
+    /// The rows: .csv, .csv.gz, .xlsx or, where it was built in, .parquet; with a header.
     #[arg(long)]
     pub data: PathBuf,
-    /// Where the scored rows go: .csv, .csv.gz or .xlsx.
+    /// Where the scored rows go: .csv, .csv.gz, .xlsx or .parquet.
     #[arg(long)]
     pub out: PathBuf,
+    /// Where rows that cannot be scored are listed, with column, value and what to do [default: OUT.errors.csv].
+    #[arg(long, value_name = "FILE")]
+    pub errors: Option<PathBuf>,
+    /// Threads that score [default: one a core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 }
-
-/// The columns that scoring adds.
-pub const ADDED: [&str; 7] = ["pd", "score", "grade", "reason_1", "reason_2", "reason_3", "reason_4"];
-/// Reasons a row, at most.
-const REASONS: usize = 4;
-/// Bad rows that are named before the rest is only counted.
-const BAD_ROWS_NAMED: usize = 20;
 
 /// A scoring that wrote nothing.
 #[derive(Debug, Error)]
@@ -43,87 +44,87 @@ pub enum ScoreError {
     /// The rows cannot be read, or the scored rows not written.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A column of the file has the name of one that scoring adds.
-    #[error("{path} already has a column {name:?}: rename it or leave it out")]
-    Taken {
-        /// The file.
-        path: PathBuf,
-        /// The column.
-        name: &'static str,
-    },
-    /// Rows that the model cannot score.
-    #[error("{count} of {rows} rows cannot be scored, so nothing was written:\n{named}")]
-    BadRows {
+    /// Output and list of bad rows are one file.
+    #[error("{0} cannot be both --out and --errors")]
+    SameFile(PathBuf),
+    /// The list of bad rows would replace the input.
+    #[error("{0} cannot be both --data and --errors")]
+    OverData(PathBuf),
+    /// Not one row could be scored.
+    #[error("none of the {rows} rows could be scored, so nothing was written; {} lists them:\n{named}", errors.display())]
+    NoneScored {
         /// How many.
-        count: u64,
-        /// Of how many.
         rows: u64,
+        /// Where they are listed.
+        errors: PathBuf,
         /// The first of them, one a line.
         named: String,
     },
 }
 
-/// Scores the file.
+/// Scores the file. What was done is told on stderr.
 ///
 /// # Errors
 /// [`ScoreError`]; then the output is not there, or as it was.
 pub fn run(args: ScoreArgs) -> Result<(), ScoreError> {
+    let begun = Instant::now();
+    let errors = args.errors.clone().unwrap_or_else(|| errors_of(&args.out));
+    if is_same_file(&errors, &args.out) {
+        return Err(ScoreError::SameFile(errors));
+    }
+    if is_same_file(&errors, &args.data) {
+        return Err(ScoreError::OverData(errors));
+    }
     let model = Model::load(&args.model)?;
-    let bar = progress::of_file(&args.data, 1, "scoring");
-    let mut rows = Rows::open(&args.data, &|file| progress::watch(&bar, file))?;
-    let places = rows.places(model.columns())?;
-    if let Some(name) = ADDED.into_iter().find(|name| rows.header().iter().any(|column| column == name)) {
-        return Err(ScoreError::Taken { path: args.data, name });
-    }
-    let mut sink = RowSink::create(&args.out)?;
-    sink.write(rows.header().iter().map(String::as_str).chain(ADDED))?;
-    let codes: Vec<String> = model.columns().iter().map(|name| reason_code(name)).collect();
-    let (mut cells, mut bad, mut named) = (StringRecord::new(), 0_u64, Vec::new());
-    while rows.read(&mut cells)? {
-        let row = values(&cells, &places);
-        if let Err(value) = model.check(&row) {
-            bad += 1;
-            if named.len() < BAD_ROWS_NAMED {
-                named.push(format!("row {}, column {value}", rows.row()));
-            }
-            continue;
-        }
-        if bad == 0 {
-            let score = model.score(&row);
-            let (pd, points) = (score.pd.to_string(), score.score.to_string());
-            let mut reasons = [""; REASONS];
-            for (reason, lost) in reasons.iter_mut().zip(model.points_lost(&row)) {
-                *reason = codes[lost.column].as_str();
-            }
-            sink.write(cells.iter().chain([pd.as_str(), points.as_str(), score.grade]).chain(reasons))?;
-        }
-    }
+    interrupt::remove_when_stopped(vec![temporary_of(&args.out), temporary_of(&errors)]);
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let job = Job {
+        model: &model,
+        data: &args.data,
+        out: &args.out,
+        errors: &errors,
+        threads: args.threads.map_or_else(cores, usize::from),
+        block_bytes: BLOCK_BYTES,
+    };
+    let bar = progress::of_rows(&args.data, "scoring");
+    let done = score_file(&job, &|file| progress::watch(&bar, file), &mut |tally| progress::set_rows(&bar, tally.rows));
     bar.finish_and_clear();
-    let count = rows.row() - 1;
-    if bad > 0 {
-        if bad > named.len() as u64 {
-            named.push(format!("and {} more", bad - named.len() as u64));
-        }
-        return Err(ScoreError::BadRows { count: bad, rows: count, named: named.join("\n") });
+    let done = done?;
+    if done.bad == done.rows {
+        return Err(ScoreError::NoneScored { rows: done.rows, errors, named: named(&done) });
     }
-    if count == 0 {
-        return Err(DataError::NoRows(args.data).into());
+    if done.bad > 0 {
+        eprintln!("{} of {} rows could not be scored; {} lists them:", done.bad, done.rows, errors.display());
+        eprintln!("{}", named(&done));
     }
-    sink.finish()?;
-    eprintln!("{count} rows scored by {} into {}", model.id(), args.out.display());
+    let (seconds, scored) = (begun.elapsed().as_secs_f64(), done.rows - done.bad);
+    eprintln!(
+        "{scored} rows scored by {} into {}: {} rows in {seconds:.2} s, {:.0} rows/s, {} bad rows",
+        model.id(),
+        args.out.display(),
+        done.rows,
+        done.rows as f64 / seconds.max(1e-9),
+        done.bad
+    );
     Ok(())
 }
 
-/// The reason code of a feature: its name in capitals.
-pub fn reason_code(feature: &str) -> String {
-    feature.to_uppercase()
+/// The list of bad rows beside an output.
+fn errors_of(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".errors.csv");
+    PathBuf::from(name)
 }
 
-/// The cells at `places`, as the model takes them.
-pub fn values<'a>(cells: &'a StringRecord, places: &[usize]) -> Vec<Value<'a>> {
-    let value = |place: &usize| match cells.get(*place) {
-        Some(cell) if !is_missing(cell) => Value::Text(cell),
-        _ => Value::Missing,
-    };
-    places.iter().map(value).collect()
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The first bad rows, one a line.
+fn named(tally: &Tally) -> String {
+    let mut named = tally.named.join("\n");
+    if tally.bad > tally.named.len() as u64 {
+        named.push_str(&format!("\nand {} more", tally.bad - tally.named.len() as u64));
+    }
+    named
 }

@@ -12,6 +12,9 @@ use super::{DataError, Format};
 /// Excel keeps 15 digits; a longer number is written as text, so that no code loses its last digits.
 const DIGITS_OF_EXCEL: usize = 15;
 
+/// Rows of a sheet, its header among them.
+const SHEET_ROWS_MAX: u32 = 1_048_576;
+
 /// A file under way. Dropped without [`WholeFile::finish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct WholeFile {
@@ -33,8 +36,7 @@ impl WholeFile {
         if std::fs::metadata(target).is_ok_and(|found| !found.is_file()) {
             return Err(write_error(target, "there is something that is not an ordinary file"));
         }
-        let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let temporary = target.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+        let temporary = temporary(target);
         let file = File::create(&temporary).map_err(|e| write_error(target, e))?;
         Ok(WholeFile { file: BufWriter::new(file), temporary, target: target.to_path_buf(), finished: false })
     }
@@ -49,6 +51,16 @@ impl WholeFile {
         self.finished = true;
         Ok(())
     }
+}
+
+/// The temporary file that [`WholeFile::create`] makes for `target`: in its folder, named after it and this process.
+pub fn temporary_of(target: &Path) -> PathBuf {
+    temporary(target.canonicalize().as_deref().unwrap_or(target))
+}
+
+fn temporary(resolved: &Path) -> PathBuf {
+    let name = resolved.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    resolved.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
 }
 
 impl Write for WholeFile {
@@ -69,7 +81,8 @@ impl Drop for WholeFile {
     }
 }
 
-fn write_error(path: &Path, error: impl std::fmt::Display) -> DataError {
+/// An error about writing `path`.
+pub(super) fn write_error(path: &Path, error: impl std::fmt::Display) -> DataError {
     DataError::Write { path: path.to_path_buf(), message: error.to_string() }
 }
 
@@ -110,8 +123,14 @@ impl RowSink {
             }
             Format::Xlsx => {
                 let mut book = Box::new(Workbook::new());
-                book.add_worksheet();
+                // Rows wait beside the target, where there is room for it: the folder for temporary files may lie in memory.
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                book.set_tempdir(folder).map_err(|e| write_error(path, e))?;
+                book.add_worksheet_with_constant_memory().map_err(|e| write_error(path, e))?;
                 Target::Xlsx { book, row: 0, file }
+            }
+            Format::Parquet => {
+                return Err(write_error(path, "rows of text cannot go to Parquet: use .csv, .csv.gz or .xlsx"));
             }
         };
         Ok(RowSink { path: path.to_path_buf(), target })
@@ -127,6 +146,9 @@ impl RowSink {
             Target::Csv(csv) => csv.write_record(cells).map_err(|e| write_error(path, e)),
             Target::CsvGz(csv) => csv.write_record(cells).map_err(|e| write_error(path, e)),
             Target::Xlsx { book, row, .. } => {
+                if *row >= SHEET_ROWS_MAX {
+                    return Err(write_error(path, "a sheet has room for 1,048,576 rows: write to .csv or .csv.gz"));
+                }
                 let sheet = book.worksheet_from_index(0).map_err(|e| write_error(path, e))?;
                 for (column, cell) in (0_u16..).zip(cells) {
                     let written = match excel_number(cell) {
@@ -155,8 +177,7 @@ impl RowSink {
                 gz.finish().map_err(|e| write_error(&path, e))?.finish()
             }
             Target::Xlsx { mut book, mut file, .. } => {
-                let bytes = book.save_to_buffer().map_err(|e| write_error(&path, e))?;
-                file.write_all(&bytes).map_err(|e| write_error(&path, e))?;
+                book.save_to_writer(&mut file).map_err(|e| write_error(&path, e))?;
                 file.finish()
             }
         }

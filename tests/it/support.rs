@@ -5,10 +5,12 @@ pub mod console;
 pub mod department;
 pub mod gathering;
 pub mod postgres;
+pub mod program;
 pub mod reports;
 pub mod service;
 pub mod specimen;
 pub mod store;
+pub mod wide;
 
 /// Says something that the test runner does not swallow.
 pub fn say(text: &str) {
