@@ -14,6 +14,7 @@ pub mod bins;
 pub mod calibrate;
 pub mod check;
 pub mod dataset;
+pub mod export;
 pub mod fit;
 pub mod folds;
 pub mod golden;
@@ -42,4 +43,9 @@ pub enum Value<'a> {
     Number(f64),
     /// A word. Spaces around it do not count.
     Text(&'a str),
+}
+
+/// The reason code of a feature: its name in capitals.
+pub fn reason_code(feature: &str) -> String {
+    feature.to_uppercase()
 }

@@ -11,7 +11,8 @@ use crate::data::DataError;
 use crate::data::rows::Rows;
 use crate::data::sink::RowSink;
 use crate::model::dataset::is_missing;
-use crate::model::{Model, ModelError, Value};
+use crate::model::export::REASONS;
+use crate::model::{Model, ModelError, Value, reason_code};
 
 /// Score a file of rows: the same rows and columns, plus pd, score, grade and up to four reasons.
 #[derive(Debug, Args)]
@@ -29,8 +30,6 @@ pub struct ScoreArgs {
 
 /// The columns that scoring adds.
 pub const ADDED: [&str; 7] = ["pd", "score", "grade", "reason_1", "reason_2", "reason_3", "reason_4"];
-/// Reasons a row, at most.
-const REASONS: usize = 4;
 /// Bad rows that are named before the rest is only counted.
 const BAD_ROWS_NAMED: usize = 20;
 
@@ -112,11 +111,6 @@ pub fn run(args: ScoreArgs) -> Result<(), ScoreError> {
     sink.finish()?;
     eprintln!("{count} rows scored by {} into {}", model.id(), args.out.display());
     Ok(())
-}
-
-/// The reason code of a feature: its name in capitals.
-pub fn reason_code(feature: &str) -> String {
-    feature.to_uppercase()
 }
 
 /// The cells at `places`, as the model takes them.
