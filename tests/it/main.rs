@@ -4,6 +4,8 @@
 mod architecture;
 mod decisions;
 mod durability;
+mod export_pmml;
+mod export_sql;
 mod model_files;
 mod model_serving;
 mod model_training;

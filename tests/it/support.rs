@@ -3,6 +3,8 @@
 pub mod browser;
 pub mod console;
 pub mod department;
+pub mod engines;
+pub mod exported;
 pub mod gathering;
 pub mod postgres;
 pub mod service;

@@ -158,24 +158,24 @@ impl Dialect {
         }
     }
 
-    /// Whether a text without spaces around it writes out a finite number.
-    pub(super) fn is_numeral(self, text: &str) -> String {
-        let pattern = "'^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$'";
-        match self {
+    /// The branches of a CASE that read the number that a text, without spaces around it, writes out.
+    pub(super) fn readings(self, text: &str) -> Vec<String> {
+        let number = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?";
+        let pattern = format!("'^({number}|[+-]?(?:[iI][nN][fF]|[iI][nN][fF][iI][nN][iI][tT][yY]))$'");
+        let is_number = match self {
             Dialect::Postgres => format!("{text} ~ {pattern}"),
-            // A comparison makes a number of a text only where all of it is one.
-            Dialect::Sqlite => format!("CAST({text} AS REAL) = {text}"),
+            // A comparison makes a number of a text only where all of it is one. It knows no word for infinity.
+            Dialect::Sqlite => {
+                return vec![
+                    format!("WHEN lower({text}) IN ('inf', '+inf', 'infinity', '+infinity') THEN 9e999"),
+                    format!("WHEN lower({text}) IN ('-inf', '-infinity') THEN -9e999"),
+                    format!("WHEN CAST({text} AS REAL) = {text} THEN CAST({text} AS REAL)"),
+                ];
+            }
             Dialect::DuckDb => format!("regexp_matches({text}, {pattern})"),
             Dialect::Spark => format!("{text} RLIKE {pattern}"),
-        }
-    }
-
-    /// An infinity.
-    pub(super) fn infinity(self, sign: &str) -> String {
-        match self {
-            Dialect::Sqlite => format!("{sign}9e999"),
-            _ => format!("CAST('{sign}Infinity' AS {})", self.double()),
-        }
+        };
+        vec![format!("WHEN {is_number} THEN {}", self.as_double(text))]
     }
 
     /// `number` or, where it is NaN, NULL. SQLite has no NaN.

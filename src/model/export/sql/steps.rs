@@ -132,16 +132,10 @@ fn values(artifact: &Artifact, dialect: Dialect) -> Step {
         }
         let refusal = dialect.refusal(&format!("{}: this is not a number: ", of.feature), &word);
         let expression = format!(
-            "CASE WHEN {word} IS NULL THEN {}\n      WHEN lower({word}) IN ({}, '+nan') THEN NULL\n      \
-             WHEN lower({word}) IN ('inf', '+inf', 'infinity', '+infinity') THEN {}\n      \
-             WHEN lower({word}) IN ('-inf', '-infinity') THEN {}\n      \
-             WHEN {} THEN {}\n      ELSE {refusal} END",
+            "CASE WHEN {word} IS NULL THEN {}\n      WHEN lower({word}) IN ({}, '+nan') THEN NULL\n      {}\n      ELSE {refusal} END",
             dialect.without_nan(&number),
             missing_words(),
-            dialect.infinity(""),
-            dialect.infinity("-"),
-            dialect.is_numeral(&word),
-            dialect.as_double(&word),
+            dialect.readings(&word).join("\n      "),
         );
         step.add(expression, number, Some(&of.feature));
     }
