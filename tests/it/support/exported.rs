@@ -223,7 +223,7 @@ pub fn as_text(cell: Cell, random: &mut ChaCha8Rng) -> Cell {
         .to_owned(),
         0 => format!("  {x:?} "),
         1 => format!("{x:e}\u{3000}"),
-        2 if x >= 0.0 => format!("+{x:?}"),
+        2 if x.is_sign_positive() => format!("+{x:?}"),
         _ => format!("{x}"),
     };
     Cell::Text(text)

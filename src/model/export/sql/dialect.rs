@@ -13,6 +13,13 @@ pub enum Dialect {
     Spark,
 }
 
+/// What a list holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    Points,
+    Group,
+}
+
 /// White space as Unicode has it, which does not count at the ends of a word: control characters, then the others.
 const SPACE_CONTROLS: [u32; 5] = [9, 10, 11, 12, 13];
 const SPACES: &str = " \u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\
@@ -204,6 +211,21 @@ impl Dialect {
             Dialect::Sqlite => sqlite_literal(x, digits),
             _ if digits.contains('e') => digits,
             _ => format!("{digits}e0"),
+        }
+    }
+
+    /// The entry of a list at `index`, which is counted from 0; `of` is the type of the entries. A list that is written as one
+    /// text costs the engine's planner nothing, however long it is; a CASE of thousands of branches would. SQLite has no lists.
+    pub(super) fn entry(self, list: &[String], of: Entry, index: &str) -> Option<String> {
+        let kind = match (of, self) {
+            (Entry::Points, _) => self.double(),
+            (Entry::Group, _) => "INTEGER",
+        };
+        match self {
+            Dialect::Postgres => Some(format!("(CAST('{{{}}}' AS {kind}[]))[{index} + 1]", list.join(", "))),
+            Dialect::DuckDb => Some(format!("(CAST('[{}]' AS {kind}[]))[{index} + 1]", list.join(", "))),
+            Dialect::Spark => Some(format!("CAST(split('{}', ', ') AS ARRAY<{kind}>)[{index}]", list.join(", "))),
+            Dialect::Sqlite => None,
         }
     }
 

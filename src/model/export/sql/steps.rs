@@ -2,15 +2,18 @@
 //! `w` a word, `b` a bin (the last number is the bin of missing values), `h` half of a pair's points, `p` points, `l` points lost,
 //! `r` the losses in their order.
 
+use super::dialect::Entry;
 use super::{Dialect, FIRM, Target, quoted};
 use crate::model::Model;
-use crate::model::artifact::{Artifact, Characteristic, Pair, Shape};
+use crate::model::artifact::{Artifact, Axis, Characteristic, Pair, Shape};
 use crate::model::export::{
     MISSING_WORDS, REASONS, TIE_PARTS, baselines, digits, groups, pair_features, reason_codes, words_met,
 };
 
 /// Terms of a sum on one line.
 const TERMS_A_LINE: usize = 8;
+/// Columns that are handed on, on one line.
+const COLUMNS_A_LINE: usize = 16;
 
 /// One step: a query with a name.
 pub(super) struct Step {
@@ -52,20 +55,17 @@ fn select(columns: &[Column], from: &str) -> String {
     let mut text = String::from("  SELECT");
     let mut on_line = 0;
     for (i, column) in columns.iter().enumerate() {
-        let comma = if i + 1 < columns.len() { "," } else { "" };
-        let handed_on = column.expression == column.name;
-        let (separator, next) = if handed_on && (1..16).contains(&on_line) {
-            (" ", on_line + 1)
-        } else {
-            ("\n    ", usize::from(handed_on))
-        };
-        on_line = next;
-        text.push_str(separator);
+        let handed_on = column.expression == column.name && column.about.is_none();
+        let same_line = handed_on && (1..COLUMNS_A_LINE).contains(&on_line);
+        on_line = if handed_on { on_line % COLUMNS_A_LINE + 1 } else { 0 };
+        text.push_str(if same_line { " " } else { "\n    " });
         text.push_str(&column.expression);
         if !handed_on {
             text.push_str(&format!(" AS {}", column.name));
         }
-        text.push_str(comma);
+        if i + 1 < columns.len() {
+            text.push(',');
+        }
         if let Some(about) = &column.about {
             text.push_str(&format!(" -- {about}"));
         }
@@ -214,24 +214,37 @@ fn halves(artifact: &Artifact, dialect: Dialect) -> Step {
 }
 
 fn half(pair: &Pair, first: &str, second: &str, dialect: Dialect) -> String {
+    let cells: Vec<String> = pair.points.iter().flatten().map(|points| digits(points / 2.0)).collect();
+    let group = |axis: &Axis, bin: &str| {
+        let groups: Vec<String> = groups(axis).iter().map(ToString::to_string).collect();
+        dialect.entry(&groups, Entry::Group, bin)
+    };
+    let place = match (group(&pair.first, first), group(&pair.second, second)) {
+        (Some(row), Some(column)) => format!("{row} * {} + {column}", pair.second.len()),
+        _ => String::new(),
+    };
+    dialect.entry(&cells, Entry::Points, &place).unwrap_or_else(|| half_by_cases(pair, first, second))
+}
+
+fn half_by_cases(pair: &Pair, first: &str, second: &str) -> String {
     let columns = groups(&pair.second);
     let row = |group: &usize| {
-        let cells: Vec<f64> = columns.iter().map(|column| pair.points[*group][*column] / 2.0).collect();
-        ranges(second, &cells, |x, is_last| if is_last { dialect.as_double(&digits(*x)) } else { digits(*x) }, " ")
+        let cells: Vec<String> = columns.iter().map(|column| digits(pair.points[*group][*column] / 2.0)).collect();
+        ranges(second, &cells, " ")
     };
     let rows: Vec<String> = groups(&pair.first).iter().map(row).collect();
-    ranges(first, &rows, |row, _| row.clone(), "\n      ")
+    ranges(first, &rows, "\n      ")
 }
 
 /// A CASE over a bin with one branch for neighbours of equal value.
-fn ranges<T: PartialEq>(bin: &str, values: &[T], written: impl Fn(&T, bool) -> String, gap: &str) -> String {
+fn ranges(bin: &str, values: &[String], gap: &str) -> String {
     let mut cases = String::new();
     for (i, pair) in values.windows(2).enumerate() {
         if pair[0] != pair[1] {
-            cases.push_str(&format!("{gap}WHEN {bin} < {} THEN {}", i + 1, written(&pair[0], false)));
+            cases.push_str(&format!("{gap}WHEN {bin} < {} THEN {}", i + 1, pair[0]));
         }
     }
-    let last = values.last().map(|value| written(value, true)).unwrap_or_default();
+    let last = values.last().cloned().unwrap_or_default();
     if cases.is_empty() { last } else { format!("CASE{cases}{gap}ELSE {last} END") }
 }
 
@@ -242,15 +255,20 @@ fn points(artifact: &Artifact, dialect: Dialect) -> Step {
     step.keep(["firm".to_owned()]);
     let features = pair_features(artifact);
     for (i, of) in artifact.characteristics.iter().enumerate() {
-        let case = |(bin, points): (usize, f64)| format!(" WHEN {bin} THEN {}", digits(points));
-        let cases: String = of.bins.iter().map(|bin| bin.points).enumerate().map(case).collect();
-        let missing = dialect.as_double(&digits(of.missing.points));
-        let own = format!("CASE b{}{cases} ELSE {missing} END", i + 1);
+        let own = own_points(of, &format!("b{}", i + 1), dialect);
         let halves =
             features.iter().enumerate().filter(|(_, of)| of.contains(&i)).map(|(pair, _)| format!("h{}", pair + 1));
         step.add(sum([own].into_iter().chain(halves)), format!("p{}", i + 1), Some(&of.feature));
     }
     step
+}
+
+fn own_points(of: &Characteristic, bin: &str, dialect: Dialect) -> String {
+    let points: Vec<String> = of.bins.iter().chain([&of.missing]).map(|bin| digits(bin.points)).collect();
+    dialect.entry(&points, Entry::Points, bin).unwrap_or_else(|| {
+        let cases: String = points.iter().enumerate().map(|(i, points)| format!(" WHEN {i} THEN {points}")).collect();
+        format!("CASE {bin}{cases} END")
+    })
 }
 
 /// Terms in groups, so that no expression is deeper than engines read.
