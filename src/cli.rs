@@ -4,6 +4,7 @@ pub mod audit;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
+pub mod export;
 pub mod features;
 pub mod interrupt;
 pub mod keys;

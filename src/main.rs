@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use yuxin::cli::serve::ConfigArgs;
-use yuxin::cli::{audit, demo, doctor, evaluate, features, keys, sandbox, score, serve, train, users};
+use yuxin::cli::{audit, demo, doctor, evaluate, export, features, keys, sandbox, score, serve, train, users};
 
 /// Yuxin (虞信): credit scoring for small and micro firms
 #[derive(Parser)]
@@ -28,6 +28,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Score a file
     Score(score::ScoreArgs),
+    /// Write a model for other engines: PMML or SQL
+    Export(export::ExportArgs),
     /// The feature matrix of many firms
     Features(features::FeaturesArgs),
     /// API keys of banks
@@ -94,6 +96,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Train(args) => train::run(args)?,
         Command::Evaluate(args) => evaluate::run(args)?,
         Command::Score(args) => score::run(args)?,
+        Command::Export(args) => export::run(&args)?,
         Command::Features(args) => features::run(&args)?,
         Command::Keys { config, command } => keys::run(command, &serve::open_store(&config).await?).await?,
         Command::Users { config, command } => users::run(command, &serve::open_store(&config).await?).await?,

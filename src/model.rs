@@ -18,6 +18,7 @@ pub mod chance;
 pub mod check;
 pub mod columnar;
 pub mod dataset;
+pub mod export;
 pub mod fit;
 pub mod folds;
 pub mod golden;
@@ -48,4 +49,9 @@ pub enum Value<'a> {
     Number(f64),
     /// A word. Spaces around it do not count.
     Text(&'a str),
+}
+
+/// The reason code of a feature: its name in capitals.
+pub fn reason_code(feature: &str) -> String {
+    feature.to_uppercase()
 }

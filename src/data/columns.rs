@@ -10,7 +10,8 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::faults::{BadRow, Fault};
-use super::scored::{ADDED, reason_code};
+use super::scored::ADDED;
+use crate::model::reason_code;
 use super::scoring::Outcome;
 use crate::model::columnar::{ColumnValues, Lookups, REASONS_MAX, Reasons};
 use crate::model::dataset::is_missing;

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::DataError;
 use super::records::push_cell;
+use crate::model::reason_code;
 use crate::model::columnar::{Lookups, REASONS_MAX, Reasons};
 
 /// The columns that scoring adds.
@@ -14,11 +15,6 @@ const NOTHING: &[u8] = b",,,,,,,\n";
 const KEPT: usize = 1 << 14;
 /// Text that is longer is not kept.
 const TEXT_MAX: usize = 47;
-
-/// The reason code of a feature: its name in capitals.
-pub fn reason_code(feature: &str) -> String {
-    feature.to_uppercase()
-}
 
 /// Checks that a file has none of the columns that scoring adds.
 ///

@@ -5,6 +5,8 @@ mod architecture;
 mod batch_scoring;
 mod decisions;
 mod durability;
+mod export_pmml;
+mod export_sql;
 mod model_files;
 mod model_serving;
 mod model_training;

@@ -3,6 +3,9 @@
 pub mod browser;
 pub mod console;
 pub mod department;
+pub mod engines;
+pub mod engines_postgres;
+pub mod exported;
 pub mod gathering;
 pub mod postgres;
 pub mod program;
