@@ -17,7 +17,7 @@ from clock import CLOCKS
 from contest import TITLES, YUXIN_KINDS, Result, compete
 from program import Yuxin
 
-MODELS = ["yuxin-additive", "yuxin-scorecard", "logistic", "optbinning", "ebm", "lightgbm", "xgboost"]
+MODELS = ["yuxin-additive", "yuxin-scorecard", "logistic", "optbinning", "optbinning-missing", "ebm", "lightgbm", "xgboost"]
 
 
 def names(text: str) -> list[str]:

@@ -26,6 +26,12 @@ RATIOS: tuple[tuple[str, str, str, Value], ...] = (
     ("AUC, Yuxin additive − EBM", "yuxin-additive", "ebm", lambda r: r.mean("auc")),
     ("AUC, Yuxin additive − LightGBM", "yuxin-additive", "lightgbm", lambda r: r.mean("auc")),
     ("AUC, Yuxin scorecard − optbinning", "yuxin-scorecard", "optbinning", lambda r: r.mean("auc")),
+    (
+        "AUC, Yuxin scorecard − optbinning, missing by its own weight",
+        "yuxin-scorecard",
+        "optbinning-missing",
+        lambda r: r.mean("auc"),
+    ),
 )
 
 

@@ -65,14 +65,15 @@ class Boosted:
 class Plain:
     """A scikit-learn kind of classifier that takes the frame as it is, built once the columns are known."""
 
-    def __init__(self, build: Callable[[pd.DataFrame], Any]) -> None:
+    def __init__(self, build: Callable[[pd.DataFrame], Any], **fitting: Any) -> None:
         self.build = build
+        self.fitting = fitting
         self.model: Any = None
 
     def fit(self, features: pd.DataFrame, labels: np.ndarray) -> None:
         """Builds for these columns and learns."""
         self.model = self.build(features)
-        self.model.fit(self.ready(features), labels)
+        self.model.fit(self.ready(features), labels, **self.fitting)
 
     def ready(self, features: pd.DataFrame) -> pd.DataFrame:
         """The frame itself."""
@@ -132,7 +133,7 @@ def logistic() -> Tool:
     return Filled(build)
 
 
-def optbinning() -> Tool:
+def optbinning(**fitting: Any) -> Tool:
     """optbinning's scorecard: optimal bins, weight of evidence, logistic regression."""
 
     from optbinning import BinningProcess, Scorecard
@@ -142,12 +143,18 @@ def optbinning() -> Tool:
         bins = BinningProcess(list(features.columns), categorical_variables=text_columns(features))
         return Scorecard(binning_process=bins, estimator=LogisticRegression())
 
-    return Plain(build)
+    return Plain(build, **fitting)
+
+
+def optbinning_missing() -> Tool:
+    """The same with the weight of evidence of missing values, which the default takes for zero."""
+    return optbinning(metric_missing="empirical")
 
 
 TOOLS: dict[str, tuple[str, Callable[[], Tool]]] = {
     "logistic": ("scikit-learn logistic regression", logistic),
     "optbinning": ("optbinning scorecard", optbinning),
+    "optbinning-missing": ("optbinning scorecard, missing by its own weight", optbinning_missing),
     "ebm": ("InterpretML EBM", ebm),
     "lightgbm": ("LightGBM", lightgbm),
     "xgboost": ("XGBoost", xgboost),
