@@ -26,12 +26,14 @@ pub mod goodness;
 mod interval;
 mod lookup;
 pub mod measure;
+pub mod period;
 pub mod report;
 pub mod scaling;
 pub mod scorecard;
 pub mod screen;
 pub mod serve;
 pub mod spec;
+mod tables;
 pub mod train;
 pub mod woe;
 

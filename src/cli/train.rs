@@ -9,9 +9,12 @@ use super::progress;
 use crate::data::DataError;
 use crate::data::load::{load, sha256};
 use crate::data::sink::write_whole;
-use crate::model::artifact::Artifact;
+use crate::model::additive::Means;
+use crate::model::artifact::{self, Artifact};
+use crate::model::dataset::Dataset;
+use crate::model::report::{ReportInput, ScoredSet, SetName, html, report};
 use crate::model::spec::{SpecError, TrainingSpec};
-use crate::model::train::{Origin, TrainError, train};
+use crate::model::train::{Origin, Scored, TrainError, Trained, train};
 use crate::model::{Model, ModelError};
 
 /// Train a model on a CSV or XLSX file with numeric and text columns and missing values; target 1 = bad.
@@ -27,20 +30,28 @@ pub struct TrainArgs {
     #[arg(long)]
     pub out: PathBuf,
     /// How the tables come about.
-    #[arg(long, value_enum, default_value_t = Kind::Scorecard)]
+    #[arg(long, value_enum, default_value_t = Kind::Additive)]
     pub kind: Kind,
     /// Decisions about the training (TOML): excluded columns, directions of risk, grades, scale. See models/README.md.
     #[arg(long)]
     pub spec: Option<PathBuf>,
-    /// Fixes the folds: the same data, specification and seed give the same bytes.
+    /// Where a report of the training goes: report.html, which needs nothing else, and report.json.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Fixes all that is drawn: the same data, specification and seed give the same bytes.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Threads; the model does not depend on them [default: one a core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 }
 
 /// How the tables come about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
-    /// Weight-of-evidence bins, one logistic coefficient a feature.
+    /// Shapes over features and pairs of features, boosted: the sharper tables.
+    Additive,
+    /// Weight-of-evidence bins, one logistic coefficient a feature: the fewer tables.
     Scorecard,
 }
 
@@ -64,6 +75,17 @@ pub enum TrainCommandError {
     /// The training failed.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The report cannot be laid out.
+    #[error("the report cannot be laid out: {0}")]
+    Page(String),
+    /// The folder of the report cannot be made.
+    #[error("the folder {path} for the report cannot be made: {source}")]
+    ReportFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The artifact cannot be written as JSON.
     #[error("the model cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -92,19 +114,56 @@ pub fn run(args: TrainArgs) -> Result<(), TrainCommandError> {
         id: args.out.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned()),
         target: args.target.clone(),
         data_sha256: sha256(&args.data)?,
-        seed: args.seed,
     };
     let training = progress::of_share("training");
-    let artifact = match args.kind {
-        Kind::Scorecard => train(&data, &spec, &origin, &mut |share| progress::set_share(&training, share)),
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let means = Means {
+        seed: args.seed,
+        threads: args.threads.map_or(cores, usize::from),
+        progress: &|share| progress::set_share(&training, share),
     };
+    let kind = match args.kind {
+        Kind::Additive => artifact::Kind::Additive,
+        Kind::Scorecard => artifact::Kind::Scorecard,
+    };
+    let trained = train(&data, kind, &spec, &origin, &means);
     training.finish_and_clear();
-    let artifact = artifact?;
-    let bytes = artifact.to_bytes()?;
+    let trained = trained?;
+    let bytes = trained.artifact.to_bytes()?;
     let model = Model::from_bytes(&bytes)?;
+    let report = args.report.as_deref().map(|folder| written_report(folder, &data, &trained, &model, args.seed));
+    let report = report.transpose()?;
     write_whole(&args.out, &bytes)?;
-    summarise(&artifact, &model, &args.out);
+    for (path, bytes) in report.into_iter().flatten() {
+        write_whole(&path, &bytes)?;
+        eprintln!("report: {}", path.display());
+    }
+    summarise(&trained.artifact, &model, &args.out);
     Ok(())
+}
+
+/// The files of the report, and the folder that they go to.
+fn written_report(
+    folder: &std::path::Path,
+    data: &Dataset,
+    trained: &Trained,
+    model: &Model,
+    seed: u64,
+) -> Result<[(PathBuf, Vec<u8>); 2], TrainCommandError> {
+    fn set(name: SetName, scored: &Scored) -> ScoredSet<'_> {
+        ScoredSet { name, rows: &scored.rows, pd: &scored.pd }
+    }
+    let mut sets = vec![set(SetName::OutOfFold, &trained.out_of_fold)];
+    sets.extend(trained.out_of_time.as_ref().map(|later| set(SetName::OutOfTime, later)));
+    let periods = trained.quarters.clone();
+    let input = ReportInput { artifact: &trained.artifact, model_sha256: model.sha256(), data, sets, periods };
+    let report = report(&input, seed);
+    let page = html(&report).map_err(|error| TrainCommandError::Page(error.to_string()))?;
+    let mut json = serde_json::to_vec_pretty(&report)?;
+    json.push(b'\n');
+    std::fs::create_dir_all(folder)
+        .map_err(|source| TrainCommandError::ReportFolder { path: folder.to_path_buf(), source })?;
+    Ok([(folder.join("report.html"), page.into_bytes()), (folder.join("report.json"), json)])
 }
 
 fn summarise(artifact: &Artifact, model: &Model, out: &std::path::Path) {
@@ -114,18 +173,25 @@ fn summarise(artifact: &Artifact, model: &Model, out: &std::path::Path) {
     for warning in &artifact.warnings {
         eprintln!("warning: {warning}");
     }
-    let (training, measured) = (&artifact.training, &artifact.measures.values);
+    let training = &artifact.training;
     eprintln!(
-        "{}: {} features from {} rows ({} bad); out of {} folds: AUC {:.4}, KS {:.4}, Brier {:.4}, ECE {:.4}",
+        "{}: {} features and {} pairs from {} rows ({} bad)",
         artifact.id,
         artifact.characteristics.len(),
+        artifact.pairs.len(),
         training.rows,
-        training.bads,
-        artifact.measures.folds,
-        measured.auc,
-        measured.ks,
-        measured.brier,
-        measured.ece
+        training.bads
     );
+    let later = training.dates.as_ref().and_then(|dates| dates.later_from);
+    let later_name = later.map(|from| format!("on the rows kept back, from {from}"));
+    let named = artifact.out_of_time.iter().zip(later_name);
+    let of_folds = (&artifact.measures, format!("out of {} folds", artifact.measures.folds));
+    for (measured, name) in [of_folds].into_iter().chain(named) {
+        let (values, [low, high]) = (&measured.values, measured.intervals.auc);
+        eprintln!(
+            "{name}: AUC {:.4} ({low:.4} to {high:.4}), KS {:.4}, Brier {:.4}, ECE {:.4}",
+            values.auc, values.ks, values.brier, values.ece
+        );
+    }
     eprintln!("{} sha256 {}", out.display(), model.sha256());
 }

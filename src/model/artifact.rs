@@ -33,6 +33,8 @@ pub struct Artifact {
     pub training: Training,
     /// How good it was on rows that it had not seen.
     pub measures: Measured,
+    /// How good it was on later rows, kept back from training; `None` where the rows were not split by time.
+    pub out_of_time: Option<Measured>,
     /// Columns that are not in the model, and why.
     pub left_out: Vec<LeftOut>,
     /// What whoever approves the model should look at.
@@ -188,14 +190,16 @@ pub struct GradeBand {
 pub struct Training {
     /// SHA-256 of the data file's bytes, hex.
     pub data_sha256: String,
-    /// Rows.
+    /// Rows trained on.
     pub rows: u64,
-    /// Rows with a bad outcome.
+    /// Those of them with a bad outcome.
     pub bads: u64,
     /// The columns that training was offered, target apart.
     pub columns: Vec<String>,
     /// The period of the data, as the specification states it.
     pub period: Option<String>,
+    /// The dates of the rows, where a column holds them.
+    pub dates: Option<Dates>,
     /// What fixed the folds.
     pub seed: u64,
     /// The specification, with every default filled in.
@@ -204,16 +208,34 @@ pub struct Training {
     pub calibration: [f64; 2],
 }
 
+/// The dates of the training data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dates {
+    /// The column.
+    pub column: String,
+    /// Of the first row trained on.
+    pub from: jiff::civil::Date,
+    /// Of the last row trained on.
+    pub to: jiff::civil::Date,
+    /// Of the first row kept back.
+    pub later_from: Option<jiff::civil::Date>,
+    /// Of the last row kept back.
+    pub later_to: Option<jiff::civil::Date>,
+}
+
 /// How good the model was on rows that it had not seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
-    /// `out_of_fold`: each row was scored by a model trained on the other folds.
+    /// `out_of_fold`: each row was scored by a model trained on the other folds; `out_of_time`: later rows, kept back.
     pub method: String,
-    /// How many folds.
+    /// How many folds; 1 out of time.
     pub folds: u32,
-    /// The figures.
+    /// The figures, before any move to another bad rate.
     pub values: super::measure::Measures,
+    /// How far they may be off.
+    pub intervals: super::bootstrap::Intervals,
 }
 
 /// A column that is not in the model.

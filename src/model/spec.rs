@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -17,6 +18,16 @@ pub struct TrainingSpec {
     pub id: Option<String>,
     /// The period of the data, in words.
     pub period: Option<String>,
+    /// The column with the date of each row; without it, the one column whose words are all dates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// Share of the latest rows that is kept back from training to measure on; 0 keeps none.
+    pub out_of_time_share: f64,
+    /// Days on which the rules behind the data changed: a warning where the rows trained on span one.
+    pub regime: Vec<Regime>,
+    /// The bad rate that probabilities are moved to, where that of the data is not the one to expect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bad_rate: Option<f64>,
     /// Columns that are no features: identifiers, dates, anything known only afterwards.
     pub exclude: Vec<String>,
     /// Direction of numeric features that are not named under `feature`; without it, a scorecard takes `auto`, an additive model
@@ -51,6 +62,16 @@ pub struct TrainingSpec {
     pub grades: Vec<GradeRule>,
     /// Decisions about single features.
     pub feature: Vec<FeatureRule>,
+}
+
+/// A day on which the rules behind the data changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regime {
+    /// The first day under the new rules.
+    pub on: Date,
+    /// What changed.
+    pub what: String,
 }
 
 /// How additive models are boosted.
@@ -147,6 +168,14 @@ pub enum SpecError {
     /// A column that the data does not have.
     #[error("the specification names the column {0:?}, which the data does not have")]
     NoSuchColumn(String),
+    /// A date column with something else in it.
+    #[error("the specification names {column:?} as the date, but {value:?} in it is none: write dates as 2019-07-31")]
+    NoDate {
+        /// The column.
+        column: String,
+        /// What is no date.
+        value: String,
+    },
     /// A direction for words.
     #[error("the specification gives {0:?} a direction, but it is a column of words")]
     SignOfText(String),
@@ -158,6 +187,10 @@ impl Default for TrainingSpec {
         TrainingSpec {
             id: None,
             period: None,
+            date: None,
+            out_of_time_share: 0.2,
+            regime: Vec::new(),
+            bad_rate: None,
             exclude: Vec::new(),
             default_sign: None,
             min_bin_share: 0.05,
@@ -214,6 +247,11 @@ impl TrainingSpec {
         within("bin_penalty", self.bin_penalty, 0.0, 1000.0, "it must lie between 0 and 1000")?;
         within("iv_min", self.iv_min, 0.0, 10.0, "it must lie between 0 and 10")?;
         within("iv_warn", self.iv_warn, 0.0, 1e6, "it must lie between 0 and a million")?;
+        let share = self.out_of_time_share;
+        within("out_of_time_share", share, 0.0, 0.5, "it must lie between 0 and 0.5")?;
+        if let Some(rate) = self.bad_rate {
+            within("bad_rate", rate, 1e-6, 0.999_999, "it must lie between 0 and 1, both excluded")?;
+        }
         within("l2", self.l2, 1e-6, 1e6, "it must lie between 0.000001 and a million")?;
         within("additive.bags", self.additive.bags as f64, 1.0, 256.0, "it must lie between 1 and 256")?;
         within("additive.bins", self.additive.bins as f64, 2.0, 127.0, "it must lie between 2 and 127")?;

@@ -1,21 +1,22 @@
-//! Training: out-of-fold predictions, calibration, the final tables in points, the artifact.
+//! Training: rows by time, tables of either kind, calibration on rows that they had not seen, measures, the artifact.
 
 use thiserror::Error;
 
-use super::artifact::{Artifact, Bin, Characteristic, FORMAT, Kind, Label, Measured, Training};
+use super::additive::Means;
+use super::artifact::{Artifact, Characteristic, FORMAT, Kind, Label, Measured, Training};
+use super::bootstrap::intervals;
 use super::calibrate::{Calibration, calibrate};
 use super::check::ModelError;
 use super::dataset::Dataset;
 use super::fit::FitError;
-use super::folds::stratified;
 use super::golden::golden_rows;
 use super::measure::measure;
+use super::period::{Timeline, timeline};
 use super::scaling::round_points;
-use super::scorecard::{Binned, Scorecard, fit_scorecard};
 use super::screen::screen;
 use super::spec::{SpecError, TrainingSpec};
-use super::woe::Counts;
-use super::{Model, check};
+use super::tables::Tables;
+use super::{Model, Value, check};
 
 /// Fewest rows of each outcome: below this, bins and folds are noise.
 pub const OUTCOMES_MIN: usize = 10;
@@ -35,8 +36,6 @@ pub struct Origin {
     pub target: String,
     /// SHA-256 of the data file, hex.
     pub data_sha256: String,
-    /// Fixes the folds.
-    pub seed: u64,
 }
 
 /// A training that gave no model.
@@ -78,65 +77,149 @@ pub enum TrainError {
     Check(#[from] ModelError),
 }
 
-/// Trains a scorecard. `progress` is called with the share done, from 0 to 1.
+/// A trained model, and what it was measured on.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The model.
+    pub artifact: Artifact,
+    /// Rows trained on, by tables that had not seen them.
+    pub out_of_fold: Scored,
+    /// Later rows that were kept back; none where the rows were not split by time.
+    pub out_of_time: Option<Scored>,
+    /// The quarter of each row of the data, where a column holds dates.
+    pub quarters: Option<Vec<Option<String>>>,
+}
+
+/// Rows of the data with their probability of default, before any move to another bad rate.
+#[derive(Debug, Clone)]
+pub struct Scored {
+    /// Their places in the data.
+    pub rows: Vec<usize>,
+    /// One a row.
+    pub pd: Vec<f64>,
+}
+
+/// Trains a model.
 ///
 /// # Errors
 /// [`TrainError`] says what the data lack.
 pub fn train(
     data: &Dataset,
+    kind: Kind,
     spec: &TrainingSpec,
     origin: &Origin,
-    progress: &mut dyn FnMut(f64),
-) -> Result<Artifact, TrainError> {
+    means: &Means<'_>,
+) -> Result<Trained, TrainError> {
     spec.check()?;
-    let bads = data.bad.iter().filter(|b| **b).count();
-    let goods = data.bad.len() - bads;
-    if bads < OUTCOMES_MIN || goods < OUTCOMES_MIN {
-        return Err(TrainError::TooFew { bads, goods });
-    }
-    let (candidates, mut left_out) = screen(data, spec)?;
-    let all_rows: Vec<usize> = (0..data.bad.len()).collect();
-    let card = fit_scorecard(data, &candidates, &all_rows, spec)?;
-    let steps = f64::from(spec.folds + 1);
-    progress(1.0 / steps);
-    let Some(card) = card else { return Err(TrainError::NoFeature(no_feature(data, candidates.len(), spec))) };
-    left_out.extend(card.left_out.iter().cloned());
-    let log_odds = out_of_fold(data, &candidates, spec, origin.seed, &mut |done| progress((1.0 + done) / steps))?;
-    let calibration = calibrate(&log_odds, &data.bad)?;
-    let pd: Vec<f64> = log_odds.iter().map(|x| 1.0 / (1.0 + calibration.apply(*x).exp())).collect();
-    let values = measure(&pd, &data.bad).ok_or(FitError::OneOutcome)?;
+    outcomes(data, &(0..data.bad.len()).collect::<Vec<usize>>())?;
+    let time = timeline(data, spec)?;
+    let (bads, goods) = outcomes(data, &time.rows)?;
+    let (mut candidates, mut left_out) = screen(data, spec)?;
+    candidates.retain(|i| !time.left_out.iter().any(|of| of.column == data.columns[*i].name));
+    left_out.retain(|of| !time.left_out.iter().any(|date| date.column == of.column));
+    left_out.extend(time.left_out.iter().cloned());
+    let tables = Tables::fit(kind, data, &candidates, &time.rows, spec, means)?;
+    let Some(tables) = tables else { return Err(TrainError::NoFeature(no_feature(data, candidates.len(), spec))) };
+    let bad: Vec<bool> = time.rows.iter().map(|row| data.bad[*row]).collect();
+    let calibration = calibrate(&tables.held_out, &bad)?;
+    let pd: Vec<f64> = tables.held_out.iter().map(|x| 1.0 / (1.0 + calibration.apply(*x).exp())).collect();
+    let measured = measured("out_of_fold", tables.folds, &pd, &bad, means.seed)?;
     let least = 0.5 + CHANCE_ERRORS * auc_error_of_chance(bads as f64, goods as f64);
-    if calibration.slope <= 0.0 || values.auc < least {
-        return Err(TrainError::NoSignal { auc: values.auc, least });
+    if calibration.slope <= 0.0 || measured.values.auc < least {
+        return Err(TrainError::NoSignal { auc: measured.values.auc, least });
     }
-    let factor = spec.scaling.factor();
+    let (factor, offset) = (spec.scaling.factor(), spec.scaling.offset());
+    let in_points = tables.in_points(data, &time.rows, spec, factor * calibration.slope)?;
+    if in_points.characteristics.is_empty() {
+        return Err(TrainError::NoFeature(no_feature(data, candidates.len(), spec)));
+    }
+    left_out.extend(in_points.left_out.into_iter().chain(tables.left_out.iter().cloned()));
+    let mut warnings = time.warnings.clone();
+    warnings.extend(self::warnings(&in_points.characteristics, bads as u64, calibration, spec));
     let mut artifact = Artifact {
         format: FORMAT.to_owned(),
         id: spec.id.clone().unwrap_or_else(|| origin.id.clone()),
-        kind: Kind::Scorecard,
+        kind,
         label: Label { column: origin.target.clone(), bad: 1 },
         scaling: spec.scaling,
-        intercept: round_points(spec.scaling.offset() + factor * calibration.apply(card.logistic.intercept)),
-        characteristics: tables(data, &card, factor * calibration.slope),
-        pairs: Vec::new(),
+        intercept: round_points(offset + factor * calibration.apply(tables.intercept)),
+        characteristics: in_points.characteristics,
+        pairs: in_points.pairs,
         grades: spec.grade_bands()?,
         training: Training {
             data_sha256: origin.data_sha256.clone(),
-            rows: data.bad.len() as u64,
+            rows: time.rows.len() as u64,
             bads: bads as u64,
             columns: data.columns.iter().map(|column| column.name.clone()).collect(),
             period: spec.period.clone(),
-            seed: origin.seed,
+            dates: time.training_dates(),
+            seed: means.seed,
             spec: spec.clone(),
             calibration: [calibration.intercept, calibration.slope],
         },
-        measures: Measured { method: "out_of_fold".to_owned(), folds: spec.folds, values },
-        warnings: warnings(data, &card, bads as u64, calibration, spec),
+        measures: measured,
+        out_of_time: None,
+        warnings,
         left_out,
         golden: Vec::new(),
     };
-    add_golden_rows(&mut artifact, data, &card)?;
-    Ok(artifact)
+    let out_of_time = measure_later(&mut artifact, data, &time, means.seed)?;
+    if let Some(rate) = spec.bad_rate {
+        // The odds of the data are turned into the stated odds (King & Zeng 2001, "prior correction").
+        let seen = bads as f64 / (bads + goods) as f64;
+        let moved = (seen / (1.0 - seen)).ln() - (rate / (1.0 - rate)).ln();
+        artifact.intercept = round_points(artifact.intercept + factor * moved);
+    }
+    add_golden_rows(&mut artifact, data)?;
+    let out_of_fold = Scored { rows: time.rows.clone(), pd };
+    Ok(Trained { artifact, out_of_fold, out_of_time, quarters: time.quarters() })
+}
+
+fn outcomes(data: &Dataset, rows: &[usize]) -> Result<(usize, usize), TrainError> {
+    let bads = rows.iter().filter(|row| data.bad[**row]).count();
+    let goods = rows.len() - bads;
+    if bads < OUTCOMES_MIN || goods < OUTCOMES_MIN { Err(TrainError::TooFew { bads, goods }) } else { Ok((bads, goods)) }
+}
+
+fn measured(method: &str, folds: u32, pd: &[f64], bad: &[bool], seed: u64) -> Result<Measured, FitError> {
+    let values = measure(pd, bad).ok_or(FitError::OneOutcome)?;
+    let intervals = intervals(pd, bad, seed).ok_or(FitError::OneOutcome)?;
+    Ok(Measured { method: method.to_owned(), folds, values, intervals })
+}
+
+/// Scores the rows that were kept back and records how good the model is on them.
+fn measure_later(
+    artifact: &mut Artifact,
+    data: &Dataset,
+    time: &Timeline,
+    seed: u64,
+) -> Result<Option<Scored>, TrainError> {
+    if time.later.is_empty() {
+        return Ok(None);
+    }
+    let model = Model::from_artifact(artifact.clone(), String::new());
+    let columns = columns_of(&model, data);
+    let pd = |row: &usize| {
+        let values: Vec<Value<'_>> = columns.iter().map(|column| data.columns[*column].values.get(*row)).collect();
+        model.score(&values).pd
+    };
+    let scored = Scored { rows: time.later.clone(), pd: time.later.iter().map(pd).collect() };
+    let bad: Vec<bool> = time.later.iter().map(|row| data.bad[*row]).collect();
+    let measured = measured("out_of_time", 1, &scored.pd, &bad, seed)?;
+    if measured.intervals.auc[1] < artifact.measures.intervals.auc[0] {
+        artifact.warnings.push(format!(
+            "on the later rows the AUC is {:.3}, clearly below the {:.3} out of fold: the model may not last",
+            measured.values.auc, artifact.measures.values.auc
+        ));
+    }
+    artifact.out_of_time = Some(measured);
+    Ok(Some(scored))
+}
+
+/// The places of a model's features in the data.
+fn columns_of(model: &Model, data: &Dataset) -> Vec<usize> {
+    let place = |name: &String| data.columns.iter().position(|column| column.name == *name);
+    model.columns().iter().filter_map(place).collect()
 }
 
 /// Standard error of the area under the curve where nothing is predicted (Mann and Whitney 1947).
@@ -144,10 +227,9 @@ fn auc_error_of_chance(bads: f64, goods: f64) -> f64 {
     ((bads + goods + 1.0) / (12.0 * bads * goods)).sqrt()
 }
 
-fn add_golden_rows(artifact: &mut Artifact, data: &Dataset, card: &Scorecard) -> Result<(), ModelError> {
-    let columns: Vec<usize> = card.tables.iter().map(|table| table.column).collect();
+fn add_golden_rows(artifact: &mut Artifact, data: &Dataset) -> Result<(), ModelError> {
     let model = Model::from_artifact(artifact.clone(), String::new());
-    artifact.golden = golden_rows(&model, data, &columns);
+    artifact.golden = golden_rows(&model, data, &columns_of(&model, data));
     check::sound(artifact)
 }
 
@@ -162,79 +244,25 @@ fn no_feature(data: &Dataset, candidates: usize, spec: &TrainingSpec) -> String 
     }
 }
 
-/// Log-odds of the good outcome of every row, by a scorecard trained on the other folds.
-fn out_of_fold(
-    data: &Dataset,
-    candidates: &[usize],
-    spec: &TrainingSpec,
-    seed: u64,
-    done: &mut dyn FnMut(f64),
-) -> Result<Vec<f64>, TrainError> {
-    let fold_of = stratified(&data.bad, spec.folds, seed);
-    let mut log_odds = vec![0.0; data.bad.len()];
-    for fold in 0..spec.folds {
-        let (held_out, rows): (Vec<usize>, Vec<usize>) = (0..data.bad.len()).partition(|row| fold_of[*row] == fold);
-        let card = fit_scorecard(data, candidates, &rows, spec)?;
-        let bads = rows.iter().filter(|row| data.bad[**row]).count() as f64;
-        let average = ((rows.len() as f64 - bads) / bads).ln();
-        for row in held_out {
-            log_odds[row] = card.as_ref().map_or(average, |card| card.log_odds(data, row));
-        }
-        done(f64::from(fold + 1));
-    }
-    Ok(log_odds)
-}
-
-/// The tables in points: `points_per_unit` points a unit of log-odds, calibration included.
-fn tables(data: &Dataset, card: &Scorecard, points_per_unit: f64) -> Vec<Characteristic> {
-    let of = |(table, coefficient): (&Binned, &f64)| table_in_points(data, table, points_per_unit * coefficient);
-    card.tables.iter().zip(&card.logistic.coefficients).map(of).collect()
-}
-
-fn table_in_points(data: &Dataset, table: &Binned, points_per_woe: f64) -> Characteristic {
-    let bin = |counts: &Counts, woe: &f64| Bin {
-        points: round_points(points_per_woe * woe),
-        count: counts.rows(),
-        bads: counts.bads,
-        woe: *woe,
-    };
-    let mut bins: Vec<Bin> = table.counts.iter().zip(&table.woe).map(|(counts, woe)| bin(counts, woe)).collect();
-    let mut missing = bin(&table.missing, &table.missing_woe);
-    let rows: u64 = bins.iter().chain([&missing]).map(|bin| bin.count).sum();
-    let points: f64 = bins.iter().chain([&missing]).map(|bin| bin.count as f64 * bin.points).sum();
-    let baseline = round_points(points / rows.max(1) as f64);
-    // No experience is no merit: an empty bin gets the points of the average bad rate (0) or the average points, whichever are
-    // fewer, so that withholding a value never pays.
-    for empty in bins.iter_mut().chain([&mut missing]).filter(|bin| bin.count == 0) {
-        empty.points = baseline.min(0.0);
-    }
-    Characteristic {
-        feature: data.columns[table.column].name.clone(),
-        sign: table.sign,
-        iv: table.iv,
-        points_per_woe: Some(points_per_woe),
-        baseline,
-        shape: table.shape.clone(),
-        bins,
-        missing,
-    }
-}
-
-fn warnings(data: &Dataset, card: &Scorecard, bads: u64, calibration: Calibration, spec: &TrainingSpec) -> Vec<String> {
+fn warnings(tables: &[Characteristic], bads: u64, calibration: Calibration, spec: &TrainingSpec) -> Vec<String> {
     let mut warnings = Vec::new();
-    for table in card.tables.iter().filter(|table| table.iv > spec.iv_warn) {
+    for table in tables.iter().filter(|table| table.iv > spec.iv_warn) {
         warnings.push(format!(
             "{}: information value {:.2} is above {}: make sure that it is known at the time of scoring and does not leak the outcome",
-            data.columns[table.column].name, table.iv, spec.iv_warn
+            table.feature, table.iv, spec.iv_warn
         ));
     }
     if bads < BADS_FEW {
         warnings.push(format!("only {bads} bad rows: bins and measures are uncertain"));
     }
-    if !SLOPE_USUAL.contains(&calibration.slope) {
+    let slope = calibration.slope;
+    if slope < *SLOPE_USUAL.start() {
         warnings.push(format!(
-            "the calibration slope is {:.2}, far from 1: the tables fit rows that they had not seen much less well than their own",
-            calibration.slope
+            "the calibration slope is {slope:.2}, far from 1: the tables fit rows that they had not seen much less well than their own"
+        ));
+    } else if slope > *SLOPE_USUAL.end() {
+        warnings.push(format!(
+            "the calibration slope is {slope:.2}, far from 1: the tables were too cautious and have been drawn apart"
         ));
     }
     warnings

@@ -1,0 +1,148 @@
+//! Fitted tables of either kind, on the way to points.
+
+use super::additive::points::InPoints;
+use super::additive::{Additive, Means, fit_additive, in_parallel};
+use super::artifact::{Bin, Characteristic, Kind, LeftOut};
+use super::dataset::Dataset;
+use super::fit::FitError;
+use super::folds::stratified;
+use super::scaling::round_points;
+use super::scorecard::{Binned, Scorecard, fit_scorecard};
+use super::spec::TrainingSpec;
+use super::woe::{Counts, Population};
+
+/// Tables, and what they say of rows that they had not seen.
+pub(super) struct Tables {
+    fitted: Fitted,
+    /// Log-odds of the good outcome that every row starts from.
+    pub intercept: f64,
+    /// Log-odds of the good outcome of each row trained on, by tables that had not seen it.
+    pub held_out: Vec<f64>,
+    /// Into how many parts the rows were divided for that.
+    pub folds: u32,
+    /// Candidates that did not make it.
+    pub left_out: Vec<LeftOut>,
+}
+
+enum Fitted {
+    Scorecard(Box<Scorecard>),
+    Additive(Box<Additive>),
+}
+
+impl Tables {
+    /// Fits tables of a kind to `rows`; `None` where no feature is left.
+    pub fn fit(
+        kind: Kind,
+        data: &Dataset,
+        candidates: &[usize],
+        rows: &[usize],
+        spec: &TrainingSpec,
+        means: &Means<'_>,
+    ) -> Result<Option<Tables>, FitError> {
+        if candidates.is_empty() {
+            return Ok(None);
+        }
+        match kind {
+            Kind::Scorecard => scorecard(data, candidates, rows, spec, means),
+            Kind::Additive => {
+                let additive = fit_additive(data, candidates, rows, spec, means)?;
+                Ok(Some(Tables {
+                    intercept: -additive.tables.intercept,
+                    held_out: additive.held_out.iter().map(|bad| -bad).collect(),
+                    folds: super::additive::FOLDS as u32,
+                    left_out: Vec::new(),
+                    fitted: Fitted::Additive(Box::new(additive)),
+                }))
+            }
+        }
+    }
+
+    /// The tables at `points_per_unit` points a unit of log-odds, calibration included.
+    pub fn in_points(
+        &self,
+        data: &Dataset,
+        rows: &[usize],
+        spec: &TrainingSpec,
+        points_per_unit: f64,
+    ) -> Result<InPoints, FitError> {
+        match &self.fitted {
+            Fitted::Scorecard(card) => {
+                let of = |(table, coefficient): (&Binned, &f64)| table_in_points(data, table, points_per_unit * coefficient);
+                let characteristics = card.tables.iter().zip(&card.logistic.coefficients).map(of).collect();
+                Ok(InPoints { characteristics, pairs: Vec::new(), left_out: Vec::new() })
+            }
+            Fitted::Additive(additive) => {
+                let all = rows.iter().fold(Counts::default(), |sum, row| sum + Counts::of(data.bad[*row]));
+                let population = Population::new(all, spec.smoothing_rows).ok_or(FitError::OneOutcome)?;
+                Ok(additive.in_points(data, rows, &population, points_per_unit))
+            }
+        }
+    }
+}
+
+fn scorecard(
+    data: &Dataset,
+    candidates: &[usize],
+    rows: &[usize],
+    spec: &TrainingSpec,
+    means: &Means<'_>,
+) -> Result<Option<Tables>, FitError> {
+    let bad: Vec<bool> = rows.iter().map(|row| data.bad[*row]).collect();
+    let fold_of = stratified(&bad, spec.folds, means.seed);
+    let steps = f64::from(spec.folds + 1);
+    let done = std::sync::atomic::AtomicU32::new(0);
+    // The last one is fitted to all rows.
+    let mut cards = in_parallel(spec.folds as usize + 1, means.threads, &|fold| {
+        let inside: Vec<usize> = (0..rows.len()).filter(|i| fold_of[*i] as usize != fold).map(|i| rows[i]).collect();
+        let card = fit_scorecard(data, candidates, &inside, spec);
+        (means.progress)(f64::from(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1) / steps);
+        card
+    });
+    let Some(card) = cards.pop().transpose()?.flatten() else { return Ok(None) };
+    let mut held_out = vec![0.0; rows.len()];
+    for (fold, fitted) in cards.into_iter().enumerate() {
+        let fitted = fitted?;
+        let (outside, inside): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|i| fold_of[*i] as usize == fold);
+        let bads = inside.iter().filter(|i| bad[**i]).count() as f64;
+        let average = ((inside.len() as f64 - bads) / bads).ln();
+        for i in outside {
+            held_out[i] = fitted.as_ref().map_or(average, |card| card.log_odds(data, rows[i]));
+        }
+    }
+    Ok(Some(Tables {
+        intercept: card.logistic.intercept,
+        held_out,
+        folds: spec.folds,
+        left_out: card.left_out.clone(),
+        fitted: Fitted::Scorecard(Box::new(card)),
+    }))
+}
+
+fn table_in_points(data: &Dataset, table: &Binned, points_per_woe: f64) -> Characteristic {
+    let bin = |counts: &Counts, woe: &f64| Bin {
+        points: round_points(points_per_woe * woe),
+        count: counts.rows(),
+        bads: counts.bads,
+        woe: *woe,
+    };
+    let mut bins: Vec<Bin> = table.counts.iter().zip(&table.woe).map(|(counts, woe)| bin(counts, woe)).collect();
+    let mut missing = bin(&table.missing, &table.missing_woe);
+    let rows: u64 = bins.iter().chain([&missing]).map(|bin| bin.count).sum();
+    let points: f64 = bins.iter().chain([&missing]).map(|bin| bin.count as f64 * bin.points).sum();
+    let baseline = round_points(points / rows.max(1) as f64);
+    // No experience is no merit: an empty bin gets the points of the average bad rate (0) or the average points, whichever are
+    // fewer, so that withholding a value never pays.
+    for empty in bins.iter_mut().chain([&mut missing]).filter(|bin| bin.count == 0) {
+        empty.points = baseline.min(0.0);
+    }
+    Characteristic {
+        feature: data.columns[table.column].name.clone(),
+        sign: table.sign,
+        iv: table.iv,
+        points_per_woe: Some(points_per_woe),
+        baseline,
+        shape: table.shape.clone(),
+        bins,
+        missing,
+    }
+}
