@@ -4,6 +4,7 @@
 mod architecture;
 mod decisions;
 mod durability;
+mod export_command;
 mod export_pmml;
 mod export_sql;
 mod model_files;

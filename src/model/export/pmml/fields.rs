@@ -1,18 +1,20 @@
-//! Derived fields: words without the spaces around them, and the points of pairs.
+//! Fields between what comes in and what goes out: words without the spaces around them, the points of pairs, ranks.
 
 use std::collections::HashSet;
 
 use super::xml::Element;
-use super::{apply, edge, field_ref, interval, word};
+use super::{apply, field_ref, interval, word};
 use crate::model::Model;
 use crate::model::artifact::{Artifact, Axis, Pair, Shape};
-use crate::model::export::{MISSING_WORDS, digits, groups, known_missing_words, pair_features, words_met};
+use crate::model::export::{
+    MISSING_WORDS, REASONS, digits, groups, known_missing_words, pair_features, reason_codes, words_met,
+};
 
 /// White space at the ends: `\s` and what else Unicode counts to it.
 const SPACE_AT_ENDS: &str = "^[\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]+\
                              |[\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]+$";
 
-/// The names of the derived fields, none of which is a name of something else.
+/// The names of the fields in between, none of which is a name of something else.
 pub(super) struct Fields<'m> {
     artifact: &'m Artifact,
     /// Of each feature: the field with its spaces taken off, and the one that is missing where the word says so. Words only.
@@ -21,6 +23,10 @@ pub(super) struct Fields<'m> {
     of_pairs: Vec<Option<String>>,
     /// Of each pair: the groups of its two sides, and half of its points.
     pairs: Vec<[String; 3]>,
+    /// The reason code after which there are no reasons.
+    pub end: String,
+    /// Of each rank: the reason code there, be it a reason or not.
+    pub ranks: [String; REASONS],
 }
 
 impl<'m> Fields<'m> {
@@ -51,7 +57,13 @@ impl<'m> Fields<'m> {
         let names = artifact.characteristics.iter().enumerate();
         let of_pairs =
             names.map(|(i, of)| paired.contains(&i).then(|| fresh(format!("pairs of {}", of.feature)))).collect();
-        Fields { artifact, words, of_pairs, pairs }
+        let ranks = std::array::from_fn(|i| fresh(format!("ranked {}", i + 1)));
+        let codes = reason_codes(model);
+        let mut end = String::from("NO FURTHER REASON");
+        while codes.contains(&end) {
+            end.push('\'');
+        }
+        Fields { artifact, words, of_pairs, pairs, end, ranks }
     }
 
     /// The field that the predicates of a feature test.
@@ -122,14 +134,14 @@ impl<'m> Fields<'m> {
             Shape::Numeric { edges } => {
                 let runs = runs(&axis.groups);
                 let bins = runs.iter().map(|(group, from, to)| {
-                    let left = from.checked_sub(1).map(|below| edge(edges[below]));
-                    let right = edges.get(*to).map(|x| edge(*x));
+                    let left = from.checked_sub(1).map(|below| digits(edges[below]));
+                    let right = edges.get(*to).map(|x| digits(*x));
                     let bin = Element::new("DiscretizeBin").with("binValue", group.to_string());
                     // One group for all values has no ends: zero parts it, for an interval must have one.
                     match (&left, &right) {
                         (None, None) => vec![
-                            bin.clone().holding(interval(None, Some(edge(0.0)))),
-                            bin.holding(interval(Some(edge(0.0)), None)),
+                            bin.clone().holding(interval(None, Some(digits(0.0)))),
+                            bin.holding(interval(Some(digits(0.0)), None)),
                         ],
                         _ => vec![bin.holding(interval(left, right))],
                     }

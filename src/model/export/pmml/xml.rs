@@ -1,6 +1,7 @@
 //! Elements of an XML document, and their writing. Escaping is the writer's.
 
 use quick_xml::Writer;
+use quick_xml::escape::partial_escape;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use crate::model::export::ExportError;
@@ -60,7 +61,8 @@ impl Element {
         }
         writer.write_event(Event::Start(start))?;
         if let Some(text) = &self.text {
-            writer.write_event(Event::Text(BytesText::new(text)))?;
+            // Quotes stay as they are: some engines read only a part of a text with escapes in it.
+            writer.write_event(Event::Text(BytesText::from_escaped(partial_escape(text.as_str()))))?;
         }
         for child in &self.children {
             child.write(writer)?;

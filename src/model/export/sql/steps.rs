@@ -3,7 +3,7 @@
 //! `r` the losses in their order.
 
 use super::dialect::Entry;
-use super::{Dialect, FIRM, Target, quoted};
+use super::{Dialect, FIRM, Target, points_of, quoted};
 use crate::model::Model;
 use crate::model::artifact::{Artifact, Axis, Characteristic, Pair, Shape};
 use crate::model::export::{
@@ -349,7 +349,7 @@ pub(super) fn last(model: &Model, target: Target<'_>, table: &str, names: &[Stri
         columns.push((format!("CASE WHEN {loss} > 0 THEN CASE {loss}{cases} END END"), name.clone()));
     }
     for (i, feature) in model.columns().iter().enumerate() {
-        columns.push((format!("p{}", i + 1), format!("{}points_{feature}", target.prefix)));
+        columns.push((format!("p{}", i + 1), points_of(feature, target.prefix)));
     }
     let columns: Vec<String> =
         columns.iter().map(|(expression, name)| format!("  {expression} AS {}", dialect.identifier(name))).collect();
