@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 
 use super::xml::Element;
-use super::{apply, field_ref, interval, word};
+use super::{apply, field_ref, interval, number, word};
 use crate::model::Model;
 use crate::model::artifact::{Artifact, Axis, Pair, Shape};
 use crate::model::export::{
     MISSING_WORDS, REASONS, digits, groups, known_missing_words, pair_features, reason_codes, words_met,
 };
 
-/// White space at the ends: `\s` and what else Unicode counts to it.
-const SPACE_AT_ENDS: &str = "^[\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]+\
-                             |[\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]+$";
+/// A word between white space: `\s` and what else Unicode counts to it. What is kept is the group: engines take an empty text, to
+/// be put in the place of the space, for none.
+const BETWEEN_SPACE: &str = "^[\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]*\
+                             ([\\s\\S]*?)\
+                             [\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]*$";
 
 /// The names of the fields in between, none of which is a name of something else.
 pub(super) struct Fields<'m> {
@@ -105,18 +107,24 @@ impl<'m> Fields<'m> {
     /// A missing word has no ends to trim, and a word that says that it is missing is made so, unless the model knows it.
     fn word_fields(&self, feature: usize, trimmed: &str, name: &str) -> [Element; 2] {
         let raw = &self.artifact.characteristics[feature].feature;
-        let replace = apply("replace", [field_ref(raw), word(SPACE_AT_ENDS), word("")]);
+        let replace = apply("replace", [field_ref(raw), word(BETWEEN_SPACE), word("$1")]);
         let when_there = |field: &str, then: Element| {
             apply("if", [apply("isNotMissing", [field_ref(field)]), then]) // without an else part: missing
         };
         let lower = apply("lowercase", [field_ref(trimmed)]);
-        let mut is_word = apply("isNotIn", [lower].into_iter().chain(MISSING_WORDS.map(word)));
+        let missing = MISSING_WORDS.into_iter().filter(|text| !text.is_empty()).map(word);
+        let mut is_word = apply("isNotIn", [lower].into_iter().chain(missing));
         let known = known_missing_words(self.artifact, feature);
+        let blank_is_known = known.contains(&"");
         if !known.is_empty() {
             let is_known = apply("isIn", [field_ref(trimmed)].into_iter().chain(known.into_iter().map(word)));
             is_word = apply("or", [is_word, is_known]);
         }
-        let kept = apply("if", [is_word, field_ref(trimmed)]);
+        let mut kept = apply("if", [is_word, field_ref(trimmed)]);
+        if !blank_is_known {
+            let length = apply("stringLength", [field_ref(trimmed)]);
+            kept = apply("if", [apply("greaterThan", [length, number(0.0)]), kept]);
+        }
         [
             derived(trimmed, "categorical", "string", when_there(raw, replace)),
             derived(name, "categorical", "string", when_there(trimmed, kept)),
