@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use thiserror::Error;
 
@@ -25,7 +26,7 @@ pub struct ExportArgs {
     #[arg(long, value_enum, required_if_eq("format", "sql"))]
     pub dialect: Option<Dialect>,
     /// The table that the SQL reads, `table` or `schema.table`, written as the engine keeps it [default: firms].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "dialect")]
     pub table: Option<String>,
     /// What stands before the names of the columns that are added.
     #[arg(long, default_value = "")]
@@ -87,10 +88,14 @@ pub enum ExportCommandError {
 /// # Errors
 /// [`ExportCommandError`]; then the output is not there, or as it was.
 pub fn run(args: &ExportArgs) -> Result<(), ExportCommandError> {
+    if args.format == Format::Pmml && args.dialect.is_some() {
+        let mut command = ExportArgs::augment_args(clap::Command::new("yuxin export"));
+        command.error(ErrorKind::ArgumentConflict, "--dialect is for --format sql").exit();
+    }
     let model = Model::load(&args.model)?;
-    let text = match (args.format, args.dialect) {
-        (Format::Pmml, _) | (Format::Sql, None) => pmml(&model, &args.prefix)?,
-        (Format::Sql, Some(dialect)) => {
+    let text = match args.dialect {
+        None => pmml(&model, &args.prefix)?,
+        Some(dialect) => {
             let table = args.table.as_deref().unwrap_or("firms");
             sql(&model, Target { dialect: dialect.into(), table, prefix: &args.prefix })?
         }

@@ -8,7 +8,7 @@
 pub mod pmml;
 pub mod sql;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
@@ -92,9 +92,16 @@ fn added_names(model: &Model, prefix: &str) -> Result<[String; 4 + REASONS], Exp
         return Err(ExportError::TooMany(model.columns().len()));
     }
     let names = ADDED.map(|name| format!("{prefix}{name}"));
-    match names.iter().find(|name| model.columns().iter().any(|column| column.to_lowercase() == name.to_lowercase())) {
+    not_features(model, &names)?;
+    Ok(names)
+}
+
+/// Refuses a name that a feature has, in any case.
+fn not_features(model: &Model, names: &[String]) -> Result<(), ExportError> {
+    let features: HashSet<String> = model.columns().iter().map(|name| name.to_lowercase()).collect();
+    match names.iter().find(|name| features.contains(&name.to_lowercase())) {
         Some(name) => Err(ExportError::Taken(name.clone())),
-        None => Ok(names),
+        None => Ok(()),
     }
 }
 

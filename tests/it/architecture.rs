@@ -38,6 +38,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("prometheus", &["observe.rs"]),
     ("anyhow", &["main.rs"]),
     ("hyper", &["sources/client.rs"]),
+    ("quick_xml", &["model/export/pmml/xml.rs"]),
 ];
 
 /// What pure modules never name: no runtime, no network, no database, no clock, no chance that a seed does not fix.

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
 use yuxin::model::Model;
 use yuxin::model::artifact::Shape;
-use yuxin::model::export::sql::Dialect;
+use yuxin::model::export::sql::{Dialect, Target, sql};
 
 use crate::support::engines::{self, Cell, Job, Scored, Type};
 use crate::support::exported::{as_text, awkward, awkward_cells, job, large, shipped, typed_job, with_sql};
@@ -153,4 +153,11 @@ async fn an_engine_scores_like_the_service_whatever_the_types_of_the_columns(#[c
             Err(error) => panic!("{dialect:?}, {name}: {error}"),
         }
     }
+}
+
+#[test]
+fn the_query_is_one_statement_that_can_fill_a_table() {
+    let query = sql(&shipped(), Target { dialect: Dialect::Postgres, table: "firms", prefix: "" }).unwrap();
+    assert!(query.ends_with(";\n") && query.matches(';').count() == 1);
+    assert!(query.lines().find(|line| !line.starts_with("--")).unwrap().starts_with("WITH"));
 }

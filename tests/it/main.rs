@@ -5,6 +5,7 @@ mod architecture;
 mod batch_scoring;
 mod decisions;
 mod durability;
+mod export_command;
 mod export_pmml;
 mod export_sql;
 mod model_files;

@@ -4,8 +4,10 @@
 //! share a reason code to the engine. So a pair is no characteristic: its points are a derived field, and each of its two
 //! features gets half of them through a `ComplexPartialScore`. Every reason code is there once.
 //!
-//! The order of equal losses is the engine's own, and some engines take a loss of nothing for a reason. Baselines are
-//! therefore lowered by less than any two losses can differ (see [`super::TIE_PARTS`]).
+//! The order of equal losses is the engine's own. Baselines are therefore lowered by less than any two losses can differ (see
+//! [`super::TIE_PARTS`]). The standard ranks gains too, after the losses; some engines leave them out, and some of those
+//! take a loss of nothing for a reason. A last characteristic that loses nothing ever parts the one from the other: what
+//! is ranked after it is no reason.
 //! (Data Mining Group, PMML 4.4, "Scorecard".)
 
 mod characteristics;
@@ -42,7 +44,7 @@ pub fn pmml(model: &Model, prefix: &str) -> Result<String, ExportError> {
         .with("reasonCodeAlgorithm", "pointsBelow")
         .with("baselineMethod", "mean")
         .holding(mining_schema(model))
-        .holding(output(artifact, &names))
+        .holding(output(artifact, &names, &fields))
         .holding_all(fields.transformations())
         .holding(characteristics::characteristics(model, &fields));
     let header = Element::new("Header")
@@ -81,24 +83,39 @@ fn mining_schema(model: &Model) -> Element {
 }
 
 /// The fields that come out: the total, and what follows from it.
-fn output(artifact: &Artifact, names: &[String; 8]) -> Element {
+fn output(artifact: &Artifact, names: &[String; 8], fields: &fields::Fields<'_>) -> Element {
     let [points, score, pd, grade, reasons @ ..] = names;
-    let field = |name: &str, optype: &str, data_type: &str, feature: &str| {
-        Element::new("OutputField")
-            .with("name", name)
-            .with("optype", optype)
-            .with("dataType", data_type)
-            .with("feature", feature)
-    };
-    let reason = |(rank, name): (usize, &String)| {
-        field(name, "categorical", "string", "reasonCode").with("rank", (rank + 1).to_string())
-    };
     Element::new("Output")
-        .holding(field(points, "continuous", "double", "predictedValue"))
-        .holding(field(score, "continuous", "integer", "transformedValue").holding(rounded(points)))
-        .holding(field(pd, "continuous", "double", "transformedValue").holding(probability(artifact, points)))
-        .holding(field(grade, "categorical", "string", "transformedValue").holding(grade_of(artifact, score)))
-        .holding_all(reasons.iter().enumerate().map(reason))
+        .holding(output_field(points, "continuous", "double", "predictedValue"))
+        .holding(output_field(score, "continuous", "integer", "transformedValue").holding(rounded(points)))
+        .holding(output_field(pd, "continuous", "double", "transformedValue").holding(probability(artifact, points)))
+        .holding(output_field(grade, "categorical", "string", "transformedValue").holding(grade_of(artifact, score)))
+        .holding_all(ranked_reasons(reasons, fields))
+}
+
+fn output_field(name: &str, optype: &str, data_type: &str, feature: &str) -> Element {
+    Element::new("OutputField")
+        .with("name", name)
+        .with("optype", optype)
+        .with("dataType", data_type)
+        .with("feature", feature)
+}
+
+/// The codes in their order, and those of them that are reasons: all before the end, if the reason before is one.
+fn ranked_reasons(reasons: &[String], fields: &fields::Fields<'_>) -> Vec<Element> {
+    let mut ranked = Vec::new();
+    let mut found = Vec::new();
+    for (i, (reason, rank)) in reasons.iter().zip(&fields.ranks).enumerate() {
+        let code = output_field(rank, "categorical", "string", "reasonCode").with("rank", (i + 1).to_string());
+        ranked.push(code.with("isFinalResult", "false"));
+        let is_reason = apply("notEqual", [field_ref(rank), word(&fields.end)]);
+        let mut chosen = apply("if", [is_reason, field_ref(rank)]); // without an else part: missing
+        if let Some(before) = i.checked_sub(1).and_then(|before| reasons.get(before)) {
+            chosen = apply("if", [apply("isNotMissing", [field_ref(before)]), chosen]);
+        }
+        found.push(output_field(reason, "categorical", "string", "transformedValue").holding(chosen));
+    }
+    ranked.into_iter().chain(found).collect()
 }
 
 /// `round` of the standard goes half up; scores go half away from zero.
@@ -155,9 +172,4 @@ fn number(x: f64) -> Element {
 
 fn word(text: &str) -> Element {
     Element::text("Constant", text).with("dataType", "string")
-}
-
-/// An edge: zero is written −0, because engines that order −0 before 0 would else put −0 into the bin below.
-fn edge(x: f64) -> String {
-    if x == 0.0 { "-0.0".to_owned() } else { digits(x) }
 }

@@ -8,7 +8,7 @@ mod steps;
 
 pub use dialect::Dialect;
 
-use super::{ExportError, added_names, alike, writable};
+use super::{ExportError, added_names, alike, not_features, writable};
 use crate::model::Model;
 
 /// The name of the row of the table in the query.
@@ -33,6 +33,8 @@ pub struct Target<'a> {
 /// [`ExportError`] where names are in each other's way or cannot be written in SQL.
 pub fn sql(model: &Model, target: Target<'_>) -> Result<String, ExportError> {
     let names = added_names(model, target.prefix)?;
+    let parts: Vec<String> = model.columns().iter().map(|feature| points_of(feature, target.prefix)).collect();
+    not_features(model, &parts)?;
     writable(model, &[target.table, target.prefix], "SQL", |c| c == '\0')?;
     if !target.dialect.tells_case()
         && let Some((_, first, second)) = alike(model, str::to_lowercase)
@@ -48,6 +50,11 @@ pub fn sql(model: &Model, target: Target<'_>) -> Result<String, ExportError> {
     text.push('\n');
     text.push_str(&steps::last(model, target, &table, &names));
     Ok(text)
+}
+
+/// The column with the points of a feature.
+fn points_of(feature: &str, prefix: &str) -> String {
+    format!("{prefix}points_{feature}")
 }
 
 fn table(target: Target<'_>) -> Result<String, ExportError> {

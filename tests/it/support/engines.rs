@@ -125,15 +125,6 @@ pub fn run(script: &str, jobs: &[Job]) -> Option<Vec<Result<Vec<Scored>, String>
     Some(answers)
 }
 
-/// Runs `jobs`, each of which must be scored as its model scores.
-pub fn assert_scored(engine: &str, script: &str, jobs: &[(Job, &Model)]) {
-    let list: Vec<Job> = jobs.iter().map(|(job, _)| job.clone()).collect();
-    for ((job, model), answer) in jobs.iter().zip(run(script, &list).into_iter().flatten()) {
-        let scored = answer.unwrap_or_else(|error| panic!("{engine}, {}: {error}", job.document.display()));
-        job.assert_scored(engine, model, &scored);
-    }
-}
-
 fn answer(line: &str) -> Result<Vec<Scored>, String> {
     let answer: Json = serde_json::from_str(line).unwrap();
     if let Some(error) = answer["error"].as_str() {

@@ -97,7 +97,7 @@ pub fn awkward(intercept: f64) -> Model {
             0.0,
             4.5,
         ),
-        characteristic("tie", json!({"type": "numeric", "edges": [5.0]}), &[0.0, 9.0], -13.75, 4.5),
+        characteristic("tie", json!({"type": "numeric", "edges": [5.0]}), &[0.0, 9.0], 4.5, 4.5),
     ];
     let side = |feature: &str, groups: &[usize], missing: usize| json!({"feature": feature, "groups": groups, "missing": missing});
     let pair = |first: Json, second: Json, baseline: f64, points: Json| {

@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::xml::Element;
-use super::{apply, edge, field_ref, number};
+use super::{apply, field_ref, number};
 use crate::model::Model;
 use crate::model::artifact::{Characteristic, Shape};
 use crate::model::export::{TIE_PARTS, baselines, digits, reason_codes, words_met};
@@ -10,7 +10,12 @@ use crate::model::export::{TIE_PARTS, baselines, digits, reason_codes, words_met
 pub(super) fn characteristics(model: &Model, fields: &Fields<'_>) -> Element {
     let (codes, baselines) = (reason_codes(model), baselines(model));
     let features = model.artifact().characteristics.iter().enumerate();
-    Element::new("Characteristics").holding_all(features.map(|(i, of)| {
+    let end = Element::new("Characteristic")
+        .with("name", "the end of the reasons")
+        .with("reasonCode", fields.end.as_str())
+        .with("baselineScore", "0")
+        .holding(Element::new("Attribute").with("partialScore", "0").holding(Element::new("True")));
+    let characteristic = |(i, of): (usize, &Characteristic)| {
         let lowered = baselines[i] - (i + 1) as f64 / f64::from(TIE_PARTS);
         let average = Element::new("Extension")
             .with("extender", "Yuxin")
@@ -22,7 +27,8 @@ pub(super) fn characteristics(model: &Model, fields: &Fields<'_>) -> Element {
             .with("baselineScore", digits(lowered))
             .holding(average)
             .holding_all(attributes(of, i, fields))
-    }))
+    };
+    Element::new("Characteristics").holding_all(features.map(characteristic)).holding(end)
 }
 
 /// One attribute a bin. The first that holds counts, so the missing bin comes first and the bin of all other words last.
@@ -59,7 +65,7 @@ fn attributes(of: &Characteristic, feature: usize, fields: &Fields<'_>) -> Vec<E
 /// `from <= field < to`
 fn between(field: &str, from: Option<f64>, to: Option<f64>) -> Element {
     let compared = |operator: &str, x: f64| {
-        Element::new("SimplePredicate").with("field", field).with("operator", operator).with("value", edge(x))
+        Element::new("SimplePredicate").with("field", field).with("operator", operator).with("value", digits(x))
     };
     let (from, to) = (from.map(|x| compared("greaterOrEqual", x)), to.map(|x| compared("lessThan", x)));
     match (from, to) {

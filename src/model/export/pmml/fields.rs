@@ -1,18 +1,22 @@
-//! Derived fields: words without the spaces around them, and the points of pairs.
+//! Fields between what comes in and what goes out: words without the spaces around them, the points of pairs, ranks.
 
 use std::collections::HashSet;
 
 use super::xml::Element;
-use super::{apply, edge, field_ref, interval, word};
+use super::{apply, field_ref, interval, number, word};
 use crate::model::Model;
 use crate::model::artifact::{Artifact, Axis, Pair, Shape};
-use crate::model::export::{MISSING_WORDS, digits, groups, known_missing_words, pair_features, words_met};
+use crate::model::export::{
+    MISSING_WORDS, REASONS, digits, groups, known_missing_words, pair_features, reason_codes, words_met,
+};
 
-/// White space at the ends: `\s` and what else Unicode counts to it.
-const SPACE_AT_ENDS: &str = "^[\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]+\
-                             |[\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]+$";
+/// A word between white space: `\s` and what else Unicode counts to it. What is kept is the group: engines take an empty text, to
+/// be put in the place of the space, for none.
+const BETWEEN_SPACE: &str = "^[\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]*\
+                             ([\\s\\S]*?)\
+                             [\\s\u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}]*$";
 
-/// The names of the derived fields, none of which is a name of something else.
+/// The names of the fields in between, none of which is a name of something else.
 pub(super) struct Fields<'m> {
     artifact: &'m Artifact,
     /// Of each feature: the field with its spaces taken off, and the one that is missing where the word says so. Words only.
@@ -21,6 +25,10 @@ pub(super) struct Fields<'m> {
     of_pairs: Vec<Option<String>>,
     /// Of each pair: the groups of its two sides, and half of its points.
     pairs: Vec<[String; 3]>,
+    /// The reason code after which there are no reasons.
+    pub end: String,
+    /// Of each rank: the reason code there, be it a reason or not.
+    pub ranks: [String; REASONS],
 }
 
 impl<'m> Fields<'m> {
@@ -51,7 +59,13 @@ impl<'m> Fields<'m> {
         let names = artifact.characteristics.iter().enumerate();
         let of_pairs =
             names.map(|(i, of)| paired.contains(&i).then(|| fresh(format!("pairs of {}", of.feature)))).collect();
-        Fields { artifact, words, of_pairs, pairs }
+        let ranks = std::array::from_fn(|i| fresh(format!("ranked {}", i + 1)));
+        let codes = reason_codes(model);
+        let mut end = String::from("NO FURTHER REASON");
+        while codes.contains(&end) {
+            end.push('\'');
+        }
+        Fields { artifact, words, of_pairs, pairs, end, ranks }
     }
 
     /// The field that the predicates of a feature test.
@@ -93,18 +107,24 @@ impl<'m> Fields<'m> {
     /// A missing word has no ends to trim, and a word that says that it is missing is made so, unless the model knows it.
     fn word_fields(&self, feature: usize, trimmed: &str, name: &str) -> [Element; 2] {
         let raw = &self.artifact.characteristics[feature].feature;
-        let replace = apply("replace", [field_ref(raw), word(SPACE_AT_ENDS), word("")]);
+        let replace = apply("replace", [field_ref(raw), word(BETWEEN_SPACE), word("$1")]);
         let when_there = |field: &str, then: Element| {
             apply("if", [apply("isNotMissing", [field_ref(field)]), then]) // without an else part: missing
         };
         let lower = apply("lowercase", [field_ref(trimmed)]);
-        let mut is_word = apply("isNotIn", [lower].into_iter().chain(MISSING_WORDS.map(word)));
+        let missing = MISSING_WORDS.into_iter().filter(|text| !text.is_empty()).map(word);
+        let mut is_word = apply("isNotIn", [lower].into_iter().chain(missing));
         let known = known_missing_words(self.artifact, feature);
+        let blank_is_known = known.contains(&"");
         if !known.is_empty() {
             let is_known = apply("isIn", [field_ref(trimmed)].into_iter().chain(known.into_iter().map(word)));
             is_word = apply("or", [is_word, is_known]);
         }
-        let kept = apply("if", [is_word, field_ref(trimmed)]);
+        let mut kept = apply("if", [is_word, field_ref(trimmed)]);
+        if !blank_is_known {
+            let length = apply("stringLength", [field_ref(trimmed)]);
+            kept = apply("if", [apply("greaterThan", [length, number(0.0)]), kept]);
+        }
         [
             derived(trimmed, "categorical", "string", when_there(raw, replace)),
             derived(name, "categorical", "string", when_there(trimmed, kept)),
@@ -122,14 +142,14 @@ impl<'m> Fields<'m> {
             Shape::Numeric { edges } => {
                 let runs = runs(&axis.groups);
                 let bins = runs.iter().map(|(group, from, to)| {
-                    let left = from.checked_sub(1).map(|below| edge(edges[below]));
-                    let right = edges.get(*to).map(|x| edge(*x));
+                    let left = from.checked_sub(1).map(|below| digits(edges[below]));
+                    let right = edges.get(*to).map(|x| digits(*x));
                     let bin = Element::new("DiscretizeBin").with("binValue", group.to_string());
                     // One group for all values has no ends: zero parts it, for an interval must have one.
                     match (&left, &right) {
                         (None, None) => vec![
-                            bin.clone().holding(interval(None, Some(edge(0.0)))),
-                            bin.holding(interval(Some(edge(0.0)), None)),
+                            bin.clone().holding(interval(None, Some(digits(0.0)))),
+                            bin.holding(interval(Some(digits(0.0)), None)),
                         ],
                         _ => vec![bin.holding(interval(left, right))],
                     }

@@ -1,7 +1,8 @@
 //! Elements of an XML document, and their writing. Escaping is the writer's.
 
 use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use quick_xml::escape::partial_escape;
+use quick_xml::events::{BytesCData, BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use crate::model::export::ExportError;
 
@@ -60,12 +61,22 @@ impl Element {
         }
         writer.write_event(Event::Start(start))?;
         if let Some(text) = &self.text {
-            writer.write_event(Event::Text(BytesText::new(text)))?;
+            writer.write_event(character_data(text))?;
         }
         for child in &self.children {
             child.write(writer)?;
         }
         writer.write_event(Event::End(BytesEnd::new(self.name)))
+    }
+}
+
+/// Text as it is where it can be: some engines read only a part of a text with escapes or brackets in it.
+fn character_data(text: &str) -> Event<'_> {
+    // A reader makes one line feed of a carriage return, unless it is escaped.
+    if text.contains(['<', '&', '>', ']']) && !text.contains("]]>") && !text.contains('\r') {
+        Event::CData(BytesCData::new(text))
+    } else {
+        Event::Text(BytesText::from_escaped(partial_escape(text)))
     }
 }
 
@@ -104,6 +115,14 @@ mod tests {
         }
         assert_eq!((attribute.as_str(), text.as_str()), (odd, odd), "{document}");
         assert!(document.contains("&#10;&#9;e&#13;f"), "line ends in attributes survive normalisation: {document}");
+    }
+
+    #[test]
+    fn text_with_escapes_or_brackets_is_given_whole_where_it_can_be() {
+        let written = |text: &str| Element::text("A", text).document().unwrap();
+        assert!(written("^[a]+ <&>").contains("<A><![CDATA[^[a]+ <&>]]></A>"));
+        assert!(written("it's \"税\"").contains("<A>it's \"税\"</A>"));
+        assert!(written("a]]>b").contains("<A>a]]&gt;b</A>"));
     }
 
     #[test]

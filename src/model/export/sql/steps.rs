@@ -3,7 +3,7 @@
 //! `r` the losses in their order.
 
 use super::dialect::Entry;
-use super::{Dialect, FIRM, Target, quoted};
+use super::{Dialect, FIRM, Target, points_of, quoted};
 use crate::model::Model;
 use crate::model::artifact::{Artifact, Axis, Characteristic, Pair, Shape};
 use crate::model::export::{
@@ -147,8 +147,11 @@ fn missing_words() -> String {
 }
 
 fn bins(artifact: &Artifact, dialect: Dialect) -> Step {
-    let mut step =
-        Step::new("bins", "The bin of each value, counted from 0; the last is that of missing values.", "given");
+    let mut step = Step::new(
+        "bins",
+        "The bin of each value, counted from 0, of which the last is that of missing values.",
+        "given",
+    );
     step.keep(["firm".to_owned()]);
     for (i, of) in artifact.characteristics.iter().enumerate() {
         let expression = match &of.shape {
@@ -299,7 +302,7 @@ fn losses(model: &Model, dialect: Dialect) -> Step {
 /// The largest loss below the one of the rank before; 0 where there is none.
 fn worst(artifact: &Artifact, dialect: Dialect, rank: usize) -> Step {
     let from = if rank == 1 { "losses".to_owned() } else { format!("worst_{}", rank - 1) };
-    let mut step = Step::new(format!("worst_{rank}"), "The next largest loss; 0 where there is none.", from);
+    let mut step = Step::new(format!("worst_{rank}"), "The next largest loss, or 0 where there is none.", from);
     let count = artifact.characteristics.len();
     step.keep(
         ["firm".to_owned()]
@@ -349,11 +352,11 @@ pub(super) fn last(model: &Model, target: Target<'_>, table: &str, names: &[Stri
         columns.push((format!("CASE WHEN {loss} > 0 THEN CASE {loss}{cases} END END"), name.clone()));
     }
     for (i, feature) in model.columns().iter().enumerate() {
-        columns.push((format!("p{}", i + 1), format!("{}points_{feature}", target.prefix)));
+        columns.push((format!("p{}", i + 1), points_of(feature, target.prefix)));
     }
     let columns: Vec<String> =
         columns.iter().map(|(expression, name)| format!("  {expression} AS {}", dialect.identifier(name))).collect();
-    format!("SELECT\n  {row},\n{}\nFROM {from}\n", columns.join(",\n"))
+    format!("SELECT\n  {row},\n{}\nFROM {from};\n", columns.join(",\n"))
 }
 
 /// Where the exponential would leave the range of doubles, the probability is 0 or 1 to the last bit.
