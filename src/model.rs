@@ -16,6 +16,7 @@ pub mod bootstrap;
 pub mod calibrate;
 pub mod chance;
 pub mod check;
+pub mod collinear;
 pub mod columnar;
 pub mod dataset;
 pub mod export;

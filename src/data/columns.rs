@@ -11,10 +11,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::faults::{BadRow, Fault};
 use super::scored::ADDED;
-use crate::model::reason_code;
 use super::scoring::Outcome;
 use crate::model::columnar::{ColumnValues, Lookups, REASONS_MAX, Reasons};
 use crate::model::dataset::is_missing;
+use crate::model::reason_code;
 use cells::{each_word, numbers};
 pub use texts::{batch_of_text, text_of_batch};
 

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::DataError;
 use super::records::push_cell;
-use crate::model::reason_code;
 use crate::model::columnar::{Lookups, REASONS_MAX, Reasons};
+use crate::model::reason_code;
 
 /// The columns that scoring adds.
 pub const ADDED: [&str; 7] = ["pd", "score", "grade", "reason_1", "reason_2", "reason_3", "reason_4"];

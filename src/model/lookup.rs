@@ -112,7 +112,7 @@ fn bin_of_number(edges: &[f64], x: f64) -> usize {
 /// A number as the word that it is in a column of words ("1", "0.5"), without allocating; `None` where it is too long for one.
 fn written(x: f64, buffer: &mut [u8; 32]) -> Option<&str> {
     let mut rest: &mut [u8] = buffer;
-    write!(rest, "{x}").ok()?;
+    write!(rest, "{}", x + 0.0).ok()?;
     let unused = rest.len();
     std::str::from_utf8(buffer.get(..32 - unused)?).ok()
 }

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::additive::{Means, in_parallel};
 use super::artifact::{LeftOut, Shape, Sign};
 use super::bins::{Direction, FineBin, Merge, MergeRule, best_merge, fine_bins, round_edge};
+use super::collinear::{Pruned, prune};
 use super::dataset::{Column, Dataset, MISSING_CODE, Values};
-use super::fit::{FitError, Logistic, fit_non_negative};
+use super::fit::{FitError, Logistic, fit_logistic_to, fit_non_negative};
+use super::folds::stratified;
 use super::spec::{SignRule, TrainingSpec};
 use super::woe::{Counts, Population};
 
@@ -43,8 +46,19 @@ pub struct Scorecard {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Bins the `candidates`, keeps those with enough information, and fits them, leaving out what would get a coefficient of the
-/// wrong sign. `None` when no column is left.
+/// With `auto`, a feature keeps a direction unless that would cost more than this share of what its bins tell, and more than a
+/// turn is worth by chance: some ratios are bad when they are low and when they are high.
+const ONE_WAY_SHARE: f64 = 0.8;
+const TURNS_CHARGE: f64 = 30.0;
+/// The penalties that cross-validation chooses from.
+const L2_TRIED: [f64; 4] = [0.3, 3.0, 30.0, 300.0];
+/// Folds and rows of that choice; it needs few digits.
+const L2_FOLDS: u32 = 3;
+const ROWS_MAX: usize = 20_000;
+const GRADIENT_MAX: f64 = 1e-5;
+
+/// Bins the `candidates`, keeps those with enough information, and fits them, leaving out what another column tells as well and what
+/// would get a coefficient of the wrong sign. `None` when no column is left.
 ///
 /// # Errors
 /// [`FitError`] when the regression fails.
@@ -53,30 +67,16 @@ pub fn fit_scorecard(
     candidates: &[usize],
     rows: &[usize],
     spec: &TrainingSpec,
+    l2: f64,
 ) -> Result<Option<Scorecard>, FitError> {
-    let all = rows.iter().fold(Counts::default(), |sum, row| sum + Counts::of(data.bad[*row]));
-    let population = Population::new(all, spec.smoothing_rows).ok_or(FitError::OneOutcome)?;
-    let (mut tables, mut left_out) = (Vec::new(), Vec::new());
-    for index in candidates {
-        let column = &data.columns[*index];
-        let binned = bin_column(*index, column, data, rows, &population, spec);
-        let keep = spec.rule(&column.name).is_some_and(|of| of.keep) && binned.iv > 0.0;
-        if binned.iv >= spec.iv_min || keep {
-            tables.push(binned);
-        } else {
-            let reason = format!("its information value is {:.4}, below {}", binned.iv, spec.iv_min);
-            left_out.push(LeftOut { column: column.name.clone(), reason });
-        }
-    }
+    let (tables, mut left_out) = binned(data, candidates, rows, spec)?;
     let bad: Vec<bool> = rows.iter().map(|row| data.bad[*row]).collect();
-    let weigh =
-        |table: &Binned| rows.iter().map(|row| table.woe_of(&data.columns[table.column].values, *row)).collect();
-    let weights: Vec<Vec<f64>> = tables.iter().map(weigh).collect();
+    let weights = weights(data, &tables, rows);
     if weights.is_empty() {
         return Ok(None);
     }
     // Weights point to good, so a coefficient below zero would turn a table's direction of risk around.
-    let fitted = fit_non_negative(&weights, &bad, spec.l2)?;
+    let fitted = fit_non_negative(&weights, &bad, l2)?;
     let (mut kept, mut coefficients) = (Vec::new(), Vec::new());
     for (table, coefficient) in tables.into_iter().zip(fitted.coefficients) {
         if coefficient > 0.0 {
@@ -93,6 +93,109 @@ pub fn fit_scorecard(
     }
     let logistic = Logistic { intercept: fitted.intercept, coefficients };
     Ok((!kept.is_empty()).then_some(Scorecard { tables: kept, logistic, left_out }))
+}
+
+/// The tables that pass the screens, and the columns that do not.
+fn binned(
+    data: &Dataset,
+    candidates: &[usize],
+    rows: &[usize],
+    spec: &TrainingSpec,
+) -> Result<(Vec<Binned>, Vec<LeftOut>), FitError> {
+    let all = rows.iter().fold(Counts::default(), |sum, row| sum + Counts::of(data.bad[*row]));
+    let population = Population::new(all, spec.smoothing_rows).ok_or(FitError::OneOutcome)?;
+    let keeps = |name: &str| spec.rule(name).is_some_and(|of| of.keep);
+    let (mut tables, mut left_out) = (Vec::new(), Vec::new());
+    for index in candidates {
+        let column = &data.columns[*index];
+        let binned = bin_column(*index, column, data, rows, &population, spec);
+        if binned.iv >= spec.iv_min && binned.iv > 0.0 || keeps(&column.name) && binned.iv > 0.0 {
+            tables.push(binned);
+        } else {
+            let reason = format!("its information value is {:.4}, below {}", binned.iv, spec.iv_min);
+            left_out.push(LeftOut { column: column.name.clone(), reason });
+        }
+    }
+    let some: Vec<usize> = rows.iter().step_by(rows.len().div_ceil(ROWS_MAX).max(1)).copied().collect();
+    let worth: Vec<f64> = tables
+        .iter()
+        .map(|of: &Binned| if keeps(&data.columns[of.column].name) { f64::INFINITY } else { of.iv })
+        .collect();
+    let pruned = prune(&weights(data, &tables, &some), &worth, spec.correlation_max, spec.vif_max);
+    let name = |table: &Binned| data.columns[table.column].name.clone();
+    for (table, why) in tables.iter().zip(&pruned).filter(|(table, _)| !keeps(&name(table))) {
+        let reason = match why {
+            None => continue,
+            Some(Pruned::Correlated { with, correlation }) => {
+                format!(
+                    "its weights are correlated {correlation:.2} with those of {}, which tells more",
+                    name(&tables[*with])
+                )
+            }
+            Some(Pruned::Inflated { inflation }) => {
+                format!(
+                    "the others tell it as well: its variance inflation factor is {inflation:.0}, above {}",
+                    spec.vif_max
+                )
+            }
+        };
+        left_out.push(LeftOut { column: name(table), reason });
+    }
+    let gone: Vec<bool> =
+        tables.iter().zip(&pruned).map(|(table, why)| why.is_some() && !keeps(&name(table))).collect();
+    let mut places = gone.into_iter();
+    tables.retain(|_| !places.next().unwrap_or(false));
+    Ok((tables, left_out))
+}
+
+fn weights(data: &Dataset, tables: &[Binned], rows: &[usize]) -> Vec<Vec<f64>> {
+    let weigh =
+        |table: &Binned| rows.iter().map(|row| table.woe_of(&data.columns[table.column].values, *row)).collect();
+    tables.iter().map(weigh).collect()
+}
+
+/// The penalty with the least loss in cross-validation; that of the specification where it states one.
+///
+/// # Errors
+/// [`FitError`] when there is nothing to fit.
+pub fn choose_l2(
+    data: &Dataset,
+    candidates: &[usize],
+    rows: &[usize],
+    spec: &TrainingSpec,
+    means: &Means<'_>,
+) -> Result<f64, FitError> {
+    if let Some(l2) = spec.l2 {
+        return Ok(l2);
+    }
+    let some: Vec<usize> = rows.iter().step_by(rows.len().div_ceil(ROWS_MAX).max(1)).copied().collect();
+    let (tables, _) = binned(data, candidates, &some, spec)?;
+    let bad: Vec<bool> = some.iter().map(|row| data.bad[*row]).collect();
+    let weights = weights(data, &tables, &some);
+    let fold_of = stratified(&bad, L2_FOLDS, means.seed);
+    let losses = in_parallel(L2_TRIED.len() * L2_FOLDS as usize, means.threads, &|i| {
+        let (l2, fold) = (L2_TRIED[i / L2_FOLDS as usize], (i % L2_FOLDS as usize) as u32);
+        let (outside, inside): (Vec<usize>, Vec<usize>) = (0..bad.len()).partition(|i| fold_of[*i] == fold);
+        let columns: Vec<Vec<f64>> = weights.iter().map(|column| inside.iter().map(|i| column[*i]).collect()).collect();
+        let outcomes: Vec<bool> = inside.iter().map(|i| bad[*i]).collect();
+        let fitted = fit_logistic_to(&columns, &outcomes, l2, GRADIENT_MAX)?;
+        let loss = |i: usize| {
+            let terms = weights.iter().zip(&fitted.coefficients).map(|(column, c)| c * column[i]);
+            let log_odds = fitted.intercept + terms.sum::<f64>();
+            let towards = if bad[i] { log_odds } else { -log_odds };
+            towards.max(0.0) + (-towards.abs()).exp().ln_1p()
+        };
+        Ok(outside.into_iter().map(loss).sum::<f64>())
+    });
+    let mut best = (f64::INFINITY, 1.0);
+    for (l2, folds) in L2_TRIED.into_iter().zip(losses.chunks(L2_FOLDS as usize)) {
+        // A penalty that did not converge is not chosen.
+        let loss: f64 = folds.iter().map(|loss: &Result<f64, FitError>| *loss.as_ref().unwrap_or(&f64::INFINITY)).sum();
+        if loss < best.0 {
+            best = (loss, l2);
+        }
+    }
+    Ok(best.1)
 }
 
 impl Scorecard {
@@ -202,7 +305,10 @@ fn cut_numbers(
         SignRule::Free => (merge(Direction::Free), Sign::Free),
         SignRule::Auto => {
             let (rising, falling) = (merge(Direction::Rising), merge(Direction::Falling));
-            if falling.worth > rising.worth { (falling, Sign::Minus) } else { (rising, Sign::Plus) }
+            let (best, sign) = if falling.worth > rising.worth { (falling, Sign::Minus) } else { (rising, Sign::Plus) };
+            let free = merge(Direction::Free);
+            let plain = best.worth >= ONE_WAY_SHARE * free.worth - rule.charge * TURNS_CHARGE;
+            if plain { (best, sign) } else { (free, Sign::Free) }
         }
     };
     let edges = merged.ends.windows(2).map(|pair| edge_at(&fine, pair[0])).collect();

@@ -25,7 +25,7 @@ pub struct TrainingSpec {
     pub out_of_time_share: f64,
     /// Days on which the rules behind the data changed: a warning where the rows trained on span one.
     pub regime: Vec<Regime>,
-    /// The bad rate that probabilities are moved to, where that of the data is not the one to expect.
+    /// The mean probability of default that the rows trained on are given, where the bad rate of the data is not the one to expect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bad_rate: Option<f64>,
     /// Columns that are no features: identifiers, dates, anything known only afterwards.
@@ -50,8 +50,13 @@ pub struct TrainingSpec {
     pub iv_min: f64,
     /// Features above this information value are used, with a warning: they may leak the outcome.
     pub iv_warn: f64,
-    /// L2 penalty of the logistic regression on the weights of evidence.
-    pub l2: f64,
+    /// A scorecard leaves out features whose weights are correlated beyond this with those of a feature that tells more.
+    pub correlation_max: f64,
+    /// A scorecard leaves out features whose variance the others inflate beyond this.
+    pub vif_max: f64,
+    /// L2 penalty of the logistic regression on the weights of evidence; without it, chosen by cross-validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l2: Option<f64>,
     /// Folds for out-of-fold measures and calibration.
     pub folds: u32,
     /// How additive models are boosted.
@@ -193,15 +198,17 @@ impl Default for TrainingSpec {
             bad_rate: None,
             exclude: Vec::new(),
             default_sign: None,
-            min_bin_share: 0.05,
+            min_bin_share: 0.02,
             min_bin_bads: 5,
             prebins: 50,
             min_level_rows: 20,
             smoothing_rows: 10.0,
             bin_penalty: 1.0,
-            iv_min: 0.02,
+            iv_min: 0.005,
             iv_warn: 0.5,
-            l2: 1.0,
+            correlation_max: 0.98,
+            vif_max: 100.0,
+            l2: None,
             folds: 5,
             additive: AdditiveSpec::default(),
             scaling: Scaling::default(),
@@ -252,7 +259,11 @@ impl TrainingSpec {
         if let Some(rate) = self.bad_rate {
             within("bad_rate", rate, 1e-6, 0.999_999, "it must lie between 0 and 1, both excluded")?;
         }
-        within("l2", self.l2, 1e-6, 1e6, "it must lie between 0.000001 and a million")?;
+        within("correlation_max", self.correlation_max, 0.1, 1.0, "it must lie between 0.1 and 1")?;
+        within("vif_max", self.vif_max, 1.5, 1e6, "it must lie between 1.5 and a million")?;
+        if let Some(l2) = self.l2 {
+            within("l2", l2, 1e-6, 1e6, "it must lie between 0.000001 and a million")?;
+        }
         within("additive.bags", self.additive.bags as f64, 1.0, 256.0, "it must lie between 1 and 256")?;
         within("additive.bins", self.additive.bins as f64, 2.0, 127.0, "it must lie between 2 and 127")?;
         let pairs = self.additive.pairs_per_feature;

@@ -7,7 +7,7 @@ use super::dataset::Dataset;
 use super::fit::FitError;
 use super::folds::stratified;
 use super::scaling::round_points;
-use super::scorecard::{Binned, Scorecard, fit_scorecard};
+use super::scorecard::{Binned, Scorecard, choose_l2, fit_scorecard};
 use super::spec::TrainingSpec;
 use super::woe::{Counts, Population};
 
@@ -67,7 +67,8 @@ impl Tables {
     ) -> Result<InPoints, FitError> {
         match &self.fitted {
             Fitted::Scorecard(card) => {
-                let of = |(table, coefficient): (&Binned, &f64)| table_in_points(data, table, points_per_unit * coefficient);
+                let of =
+                    |(table, coefficient): (&Binned, &f64)| table_in_points(data, table, points_per_unit * coefficient);
                 let characteristics = card.tables.iter().zip(&card.logistic.coefficients).map(of).collect();
                 Ok(InPoints { characteristics, pairs: Vec::new(), left_out: Vec::new() })
             }
@@ -89,12 +90,13 @@ fn scorecard(
 ) -> Result<Option<Tables>, FitError> {
     let bad: Vec<bool> = rows.iter().map(|row| data.bad[*row]).collect();
     let fold_of = stratified(&bad, spec.folds, means.seed);
+    let l2 = choose_l2(data, candidates, rows, spec, means)?;
     let steps = f64::from(spec.folds + 1);
     let done = std::sync::atomic::AtomicU32::new(0);
     // The last one is fitted to all rows.
     let mut cards = in_parallel(spec.folds as usize + 1, means.threads, &|fold| {
         let inside: Vec<usize> = (0..rows.len()).filter(|i| fold_of[*i] as usize != fold).map(|i| rows[i]).collect();
-        let card = fit_scorecard(data, candidates, &inside, spec);
+        let card = fit_scorecard(data, candidates, &inside, spec, l2);
         (means.progress)(f64::from(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1) / steps);
         card
     });

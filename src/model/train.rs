@@ -165,10 +165,7 @@ pub fn train(
     };
     let out_of_time = measure_later(&mut artifact, data, &time, means.seed)?;
     if let Some(rate) = spec.bad_rate {
-        // The odds of the data are turned into the stated odds (King & Zeng 2001, "prior correction").
-        let seen = bads as f64 / (bads + goods) as f64;
-        let moved = (seen / (1.0 - seen)).ln() - (rate / (1.0 - rate)).ln();
-        artifact.intercept = round_points(artifact.intercept + factor * moved);
+        artifact.intercept = round_points(artifact.intercept + factor * shift_to(rate, &pd));
     }
     add_golden_rows(&mut artifact, data)?;
     let out_of_fold = Scored { rows: time.rows.clone(), pd };
@@ -178,7 +175,11 @@ pub fn train(
 fn outcomes(data: &Dataset, rows: &[usize]) -> Result<(usize, usize), TrainError> {
     let bads = rows.iter().filter(|row| data.bad[**row]).count();
     let goods = rows.len() - bads;
-    if bads < OUTCOMES_MIN || goods < OUTCOMES_MIN { Err(TrainError::TooFew { bads, goods }) } else { Ok((bads, goods)) }
+    if bads < OUTCOMES_MIN || goods < OUTCOMES_MIN {
+        Err(TrainError::TooFew { bads, goods })
+    } else {
+        Ok((bads, goods))
+    }
 }
 
 fn measured(method: &str, folds: u32, pd: &[f64], bad: &[bool], seed: u64) -> Result<Measured, FitError> {
@@ -214,6 +215,19 @@ fn measure_later(
     }
     artifact.out_of_time = Some(measured);
     Ok(Some(scored))
+}
+
+/// Log-odds of the good outcome to add to all rows, so that their mean probability of default becomes `rate`: calibration to a
+/// central tendency, by bisection; the mean falls strictly with the shift.
+fn shift_to(rate: f64, pd: &[f64]) -> f64 {
+    let odds: Vec<f64> = pd.iter().map(|pd| (1.0 - pd) / pd.max(f64::MIN_POSITIVE)).collect();
+    let mean = |shift: f64| odds.iter().map(|odds| 1.0 / (1.0 + odds * shift.exp())).sum::<f64>() / odds.len() as f64;
+    let (mut low, mut high) = (-40.0, 40.0);
+    for _ in 0..80 {
+        let middle = (low + high) / 2.0;
+        if mean(middle) > rate { low = middle } else { high = middle }
+    }
+    (low + high) / 2.0
 }
 
 /// The places of a model's features in the data.

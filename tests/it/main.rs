@@ -8,6 +8,7 @@ mod durability;
 mod export_command;
 mod export_pmml;
 mod export_sql;
+mod model_additive;
 mod model_files;
 mod model_serving;
 mod model_training;

@@ -249,7 +249,7 @@ fn a_specification_that_does_not_fit_the_data_is_refused() {
 #[test]
 fn what_is_not_offered_is_wrong_usage() {
     for args in [
-        &["train", "--data", "x.csv", "--target", "y", "--out", "m.json", "--kind", "additive"][..],
+        &["train", "--data", "x.csv", "--target", "y", "--out", "m.json", "--kind", "forest"][..],
         &["evaluate", "--data", "x.csv", "--target", "y"],
         &["evaluate", "--data", "x.csv", "--target", "y", "--model", "m.json", "--pd-column", "pd"],
         &["score", "--model", "m.json"],

@@ -29,11 +29,13 @@ fn artifact() -> Json {
             {"grade": "B", "score_at_least": 550, "pd_at_most": 0.11},
             {"grade": "C", "score_at_least": null, "pd_at_most": null}
         ],
-        "training": {"data_sha256": "", "rows": 20, "bads": 0, "columns": [], "period": null, "seed": 1,
+        "training": {"data_sha256": "", "rows": 20, "bads": 0, "columns": [], "period": null, "dates": null, "seed": 1,
                      "spec": {}, "calibration": [0.0, 1.0]},
-        "measures": {"method": "out_of_fold", "folds": 5, "values": {"auc": 0.7, "ks": 0.3, "gini": 0.4, "brier": 0.1,
-                     "log_loss": 0.3, "ece": 0.01, "n": 20, "bad_rate": 0.1}},
-        "left_out": [], "warnings": [],
+        "measures": {"method": "out_of_fold", "folds": 5,
+                     "values": {"auc": 0.7, "ks": 0.3, "gini": 0.4, "brier": 0.1, "log_loss": 0.3, "ece": 0.01, "n": 20, "bad_rate": 0.1},
+                     "intervals": {"level": 0.95, "replicates": 200, "auc": [0.6, 0.8], "ks": [0.2, 0.4], "gini": [0.2, 0.6],
+                     "brier": [0.1, 0.1], "log_loss": [0.2, 0.4], "ece": [0.0, 0.1], "bad_rate": [0.0, 0.2]}},
+        "out_of_time": null, "left_out": [], "warnings": [],
         "golden": [{"inputs": [2.0, null, "Baiguan"], "points": [0.0, -9.0, 6.0], "total": 547.015625, "score": 547,
                     "pd": 0.0, "grade": "C"}]
     });
@@ -221,7 +223,8 @@ fn paired_model() -> Model {
 
 #[test]
 fn a_pair_that_does_not_fit_the_tables_of_its_features_is_refused_with_its_place() {
-    let changes: [(&str, fn(&mut Json)); 8] = [
+    type Change = fn(&mut Json);
+    let changes: [(&str, Change); 8] = [
         ("no table", |a| a["pairs"][0]["first"]["feature"] = json!("gone")),
         ("the same", |a| a["pairs"][0]["first"]["feature"] = json!("revenue")),
         ("have a group", |a| a["pairs"][0]["first"]["groups"] = json!([0, 1])),

@@ -2,24 +2,25 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use yuxin::model::artifact::{Artifact, Characteristic, Shape, Sign};
+use yuxin::model::additive::Means;
+use yuxin::model::artifact::{Artifact, Characteristic, Kind, Shape, Sign};
 use yuxin::model::dataset::{Column, Dataset, MISSING_CODE, Values};
 use yuxin::model::spec::TrainingSpec;
-use yuxin::model::train::{Origin, TrainError, train};
+use yuxin::model::train::{Origin, TrainError, Trained, train};
 use yuxin::model::{Model, Value};
 
 const TOWNS: [(&str, f64); 4] = [("Baiguan", -0.8), ("Songxia", 0.0), ("Fenghui", 0.3), ("Zhangzhen", 1.0)];
 
 fn origin() -> Origin {
-    Origin { id: "test".into(), target: "y".into(), data_sha256: "0".repeat(64), seed: 1 }
+    Origin { id: "test".into(), target: "y".into(), data_sha256: "0".repeat(64) }
 }
 
-fn column(name: &str, values: Values) -> Column {
+pub fn column(name: &str, values: Values) -> Column {
     Column { name: name.into(), values }
 }
 
 /// Firms whose log-odds of default are a known sum: late filings (+), revenue (−), town, and noise columns.
-fn firms(rows: usize, base: f64, seed: u64) -> Dataset {
+pub fn firms(rows: usize, base: f64, seed: u64) -> Dataset {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let (mut late, mut revenue, mut noise, mut town, mut bad) = (vec![], vec![], vec![], vec![], vec![]);
     for _ in 0..rows {
@@ -41,12 +42,17 @@ fn firms(rows: usize, base: f64, seed: u64) -> Dataset {
     Dataset { columns, bad }
 }
 
+pub fn trained_as(data: &Dataset, kind: Kind, spec: &str, threads: usize) -> Result<Trained, TrainError> {
+    let means = Means { seed: 1, threads, progress: &|_| () };
+    train(data, kind, &TrainingSpec::from_toml(spec).unwrap(), &origin(), &means)
+}
+
 fn trained(data: &Dataset, spec: &str) -> Artifact {
-    train(data, &TrainingSpec::from_toml(spec).unwrap(), &origin(), &mut |_| ()).unwrap()
+    trained_as(data, Kind::Scorecard, spec, 2).unwrap().artifact
 }
 
 fn refused(data: &Dataset, spec: &str) -> TrainError {
-    train(data, &TrainingSpec::from_toml(spec).unwrap(), &origin(), &mut |_| ()).unwrap_err()
+    trained_as(data, Kind::Scorecard, spec, 2).unwrap_err()
 }
 
 fn table<'a>(artifact: &'a Artifact, feature: &str) -> &'a Characteristic {
@@ -63,7 +69,7 @@ fn points_fall_with_risk_whichever_outcome_is_the_majority() {
         let data = firms(4000, base, 3);
         let share = data.bad.iter().filter(|b| **b).count() as f64 / 4000.0;
         assert_eq!(share > 0.5, base > 0.0, "the test is about both majorities");
-        let artifact = trained(&data, "");
+        let artifact = trained(&data, "iv_min = 0.02");
         assert!(artifact.measures.values.auc > 0.7, "{:?}", artifact.measures);
         let late = table(&artifact, "late_filings");
         assert_eq!(late.sign, Sign::Plus);

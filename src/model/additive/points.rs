@@ -122,7 +122,8 @@ impl Additive {
     fn pair(&self, place: usize, data: &Dataset, bins: &[Bins], points_per_unit: f64) -> Pair {
         let [a, b] = self.pairs[place];
         let [down, across] = &self.joined.pairs[place];
-        let (width, groups) = (self.columns[b].bins(), [down, across].map(|groups| groups.iter().max().map_or(0, |g| g + 1)));
+        let (width, groups) =
+            (self.columns[b].bins(), [down, across].map(|groups| groups.iter().max().map_or(0, |g| g + 1)));
         let mut counts = vec![vec![0.0; groups[1]]; groups[0]];
         let mut points = vec![vec![0.0; groups[1]]; groups[0]];
         for (cell, (value, rows)) in self.tables.pairs[place].iter().zip(&self.support.pairs[place]).enumerate() {

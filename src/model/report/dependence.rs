@@ -6,15 +6,12 @@ use super::placed::Placed;
 use super::rounded;
 use super::tables::CharacteristicTable;
 use crate::model::artifact::Artifact;
+use crate::model::collinear;
 
 /// Features of the matrix, at most.
 const MATRIX_MAX: usize = 60;
 /// Pairs of features in the list of the strongest.
 const STRONGEST: usize = 20;
-/// Variance inflation stands at this where it is larger.
-const VIF_MAX: f64 = 1000.0;
-/// Added to the diagonal before it is inverted, so that a copy of a feature does no harm.
-const RIDGE: f64 = 1e-9;
 
 /// How the points of the features go together over the training rows. Each feature counts with the points of its own table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -95,35 +92,8 @@ fn correlations(placed: &[Placed], rows: &[usize]) -> Vec<Vec<Option<f64>>> {
     (0..features).map(|i| (0..features).map(|j| cell(i, j)).collect()).collect()
 }
 
-/// The diagonal of the inverse of the correlation matrix, features without variance apart.
 fn variance_inflation(matrix: &[Vec<Option<f64>>]) -> Vec<Option<f64>> {
-    let varying: Vec<usize> = (0..matrix.len()).filter(|i| matrix[*i][*i].is_some()).collect();
-    let of = |i: usize, j: usize| matrix[varying[i]][varying[j]].unwrap_or(0.0) + if i == j { RIDGE } else { 0.0 };
-    let size = varying.len();
-    let mut left: Vec<Vec<f64>> = (0..size).map(|i| (0..size).map(|j| of(i, j)).collect()).collect();
-    let mut inverse: Vec<Vec<f64>> =
-        (0..size).map(|i| (0..size).map(|j| if i == j { 1.0 } else { 0.0 }).collect()).collect();
-    for pivot in 0..size {
-        let best = (pivot..size).max_by(|a, b| left[*a][pivot].abs().total_cmp(&left[*b][pivot].abs()));
-        if let Some(best) = best {
-            left.swap(pivot, best);
-            inverse.swap(pivot, best);
-        }
-        let scale = left[pivot][pivot];
-        let (left_pivot, inverse_pivot) = (left[pivot].clone(), inverse[pivot].clone());
-        for row in 0..size {
-            let factor = if row == pivot { 1.0 - 1.0 / scale } else { left[row][pivot] / scale };
-            left[row].iter_mut().zip(&left_pivot).for_each(|(x, p)| *x -= factor * p);
-            inverse[row].iter_mut().zip(&inverse_pivot).for_each(|(x, p)| *x -= factor * p);
-        }
-    }
-    let mut vif = vec![None; matrix.len()];
-    for (i, column) in varying.into_iter().enumerate() {
-        let value = inverse[i][i];
-        // A matrix that is singular in spite of the ridge (rounding) is as collinear as can be.
-        vif[column] = Some(if (1.0 - 1e-6..VIF_MAX).contains(&value) { rounded(value.max(1.0)) } else { VIF_MAX });
-    }
-    vif
+    collinear::variance_inflation(matrix).into_iter().map(|vif| vif.map(rounded)).collect()
 }
 
 #[cfg(test)]

@@ -53,11 +53,13 @@ pub fn model(id: &str, intercept: f64, tables: Vec<Json>, pairs: Vec<Json>) -> M
             {"grade": "B'", "score_at_least": -300, "pd_at_most": 0.11},
             {"grade": "C\\", "score_at_least": null, "pd_at_most": null}
         ],
-        "training": {"data_sha256": "", "rows": 20, "bads": 0, "columns": [], "period": null, "seed": 1,
+        "training": {"data_sha256": "", "rows": 20, "bads": 0, "columns": [], "period": null, "dates": null, "seed": 1,
                      "spec": {}, "calibration": [0.0, 1.0]},
         "measures": {"method": "out_of_fold", "folds": 5, "values": {"auc": 0.7, "ks": 0.3, "gini": 0.4, "brier": 0.1,
-                     "log_loss": 0.3, "ece": 0.01, "n": 20, "bad_rate": 0.1}},
-        "left_out": [], "warnings": [],
+                     "log_loss": 0.3, "ece": 0.01, "n": 20, "bad_rate": 0.1},
+                     "intervals": {"level": 0.95, "replicates": 200, "auc": [0.6, 0.8], "ks": [0.2, 0.4], "gini": [0.2, 0.6],
+                     "brier": [0.1, 0.1], "log_loss": [0.2, 0.4], "ece": [0.0, 0.1], "bad_rate": [0.0, 0.2]}},
+        "out_of_time": null, "left_out": [], "warnings": [],
         "golden": [{"inputs": vec![Json::Null; tables.len()], "points": points, "total": total, "score": score as i64,
                     "pd": 1.0 / (1.0 + ((total - scale.offset()) / scale.factor()).exp()), "grade": grade}]
     });

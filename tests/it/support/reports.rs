@@ -2,6 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use yuxin::model::additive::Means;
 use yuxin::model::artifact::{Artifact, Axis, Kind, Pair};
 use yuxin::model::dataset::{Column, Dataset, MISSING_CODE, Values};
 use yuxin::model::report::{Report, ReportInput, ScoredSet, SetName, report};
@@ -74,8 +75,16 @@ pub fn trained(rows: usize, extra_columns: usize, spec: &str) -> Case {
     let data = firms(rows, extra_columns, 3);
     let (trained, later): (Vec<usize>, Vec<usize>) = (0..rows).partition(|row| *row < rows * 3 / 4);
     let spec = TrainingSpec::from_toml(spec).unwrap();
-    let origin = Origin { id: "demo-<model>".into(), target: "bad 12m".into(), data_sha256: "ab".repeat(32), seed: 1 };
-    let artifact = train(&subset(&data, &trained), &spec, &origin, &mut |_| ()).unwrap();
+    let origin = Origin { id: "demo-<model>".into(), target: "bad 12m".into(), data_sha256: "ab".repeat(32) };
+    let artifact = train(
+        &subset(&data, &trained),
+        Kind::Scorecard,
+        &spec,
+        &origin,
+        &Means { seed: 1, threads: 2, progress: &|_| () },
+    )
+    .unwrap()
+    .artifact;
     let model = Model::from_bytes(&artifact.to_bytes().unwrap()).unwrap();
     let places: Vec<usize> =
         model.columns().iter().map(|name| data.columns.iter().position(|c| c.name == *name).unwrap()).collect();
