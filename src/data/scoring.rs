@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter};
 
 use super::faults::{BadRow, Fault};
-use super::numbers::leading_number;
+use super::numbers::{leading_number, short_number};
 use super::records::{Record, Records, could_be_gbk, push_cell, unquote};
 use super::scored::Tails;
 use crate::model::columnar::{Lookups, Reasons, Total};
@@ -219,7 +219,7 @@ impl<'l> TextScorer<'l> {
             let rest = &bytes[at..];
             let length = match self.layout.uses[place] {
                 Use::Nothing => memchr(b',', rest).unwrap_or(rest.len()),
-                Use::Number(column) => match leading_number(rest) {
+                Use::Number(column) => match short_number(rest).or_else(|| leading_number(rest)) {
                     Some((x, length)) if matches!(rest.get(length), None | Some(b',')) => {
                         self.numbers[first + column] = x;
                         length
