@@ -18,28 +18,42 @@ mod wide;
 const NUMBERS: usize = 40;
 const WORDS: usize = 10;
 const ROWS_IN_MEMORY: usize = 100_000;
-const TIMES: usize = 5;
+const TIMES: usize = 8;
 
-/// The shortest of several runs, in seconds.
-fn shortest(mut run: impl FnMut()) -> f64 {
-    let seconds = (0..TIMES).map(|_| {
-        let begun = Instant::now();
-        run();
-        begun.elapsed().as_secs_f64()
-    });
-    seconds.fold(f64::INFINITY, f64::min)
+/// The shortest of several runs, and the processor time of one on average: what other programs on the machine do not change.
+struct Taken {
+    seconds: f64,
+    processor_seconds: f64,
 }
 
-fn told(what: &str, rows: usize, seconds: f64, cores: usize) {
-    let (rate, each) = (rows as f64 / seconds, seconds * 1e9 / rows as f64 * cores as f64);
-    println!("  {what:<44} {rate:>12.0} rows/s  {each:>8.0} ns a row and core");
+fn measure(mut run: impl FnMut()) -> Taken {
+    let (used, mut seconds) = (processor_seconds(), f64::INFINITY);
+    for _ in 0..TIMES {
+        let begun = Instant::now();
+        run();
+        seconds = begun.elapsed().as_secs_f64().min(seconds);
+    }
+    Taken { seconds, processor_seconds: (processor_seconds() - used) / TIMES as f64 }
+}
+
+/// Processor time of this process, ended threads included, in hundredths of a second; NaN where there is no /proc.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).map(|field| field.parse().unwrap_or(f64::NAN));
+    ticks.reduce(|user, system| user + system).unwrap_or(f64::NAN) / 100.0
+}
+
+fn told(what: &str, rows: usize, taken: &Taken) {
+    let (rate, each) = (rows as f64 / taken.seconds, taken.processor_seconds * 1e9 / rows as f64);
+    println!("  {what:<44} {rate:>12.0} rows/s  {each:>8.0} ns of processor time a row");
 }
 
 fn single_rows(model: &Model, rows: &[Vec<Value<'_>>]) {
-    let seconds = shortest(|| rows.iter().for_each(|row| drop(black_box(model.score(black_box(row))))));
-    told("Model::score, one row at a time", rows.len(), seconds, 1);
-    let seconds = shortest(|| rows.iter().for_each(|row| drop(black_box(model.points_lost(black_box(row))))));
-    told("Model::points_lost", rows.len(), seconds, 1);
+    let taken = measure(|| rows.iter().for_each(|row| _ = black_box(model.score(black_box(row)))));
+    told("Model::score, one row at a time", rows.len(), &taken);
+    let taken = measure(|| rows.iter().for_each(|row| _ = black_box(model.points_lost(black_box(row)))));
+    told("Model::points_lost", rows.len(), &taken);
 }
 
 fn in_memory(model: &Model, cells: &[csv::StringRecord]) {
@@ -54,12 +68,12 @@ fn in_memory(model: &Model, cells: &[csv::StringRecord]) {
     let mut columns: Vec<ColumnValues<'_>> = numbers.iter().map(|column| ColumnValues::Numbers(column)).collect();
     columns.extend(codes.iter().map(|codes| ColumnValues::Words { levels: &levels, codes }));
     let lookups = Lookups::new(model);
-    let seconds = shortest(|| {
+    let taken = measure(|| {
         let mut sum = 0.0;
         lookups.score_columns(&columns, cells.len(), |total, _| sum += lookups.score(total).pd);
         black_box(sum);
     });
-    told("columns in memory: score, pd, grade, reasons", cells.len(), seconds, 1);
+    told("columns in memory: score, pd, grade, reasons", cells.len(), &taken);
 }
 
 fn file_to_file(model: &Model, rows: usize) {
@@ -71,8 +85,8 @@ fn file_to_file(model: &Model, rows: usize) {
     for threads in [1, cores] {
         let errors = folder.path().join("errors.csv");
         let job = Job { model, data: &data, out: &out, errors: &errors, threads, block_bytes: BLOCK_BYTES };
-        let seconds = shortest(|| assert_eq!(score_file(&job, &unwatched, &mut |_| ()).unwrap().bad, 0));
-        told(&format!("CSV file to CSV file, {threads} scoring threads"), rows, seconds, threads);
+        let taken = measure(|| assert_eq!(score_file(&job, &unwatched, &mut |_| ()).unwrap().bad, 0));
+        told(&format!("CSV file to CSV file, {threads} scoring threads"), rows, &taken);
     }
     println!("  ({} bytes a row)", text.len() / rows);
 }

@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use super::faults::{BadRow, Fault};
 use super::scored::ADDED;
 use super::scoring::Outcome;
-use crate::model::columnar::{ColumnValues, Lookups, REASONS_MAX, Reasons};
+use crate::model::columnar::{ColumnValues, Lookups, REASONS_MAX, Reasons, Total};
 use crate::model::dataset::is_missing;
 use crate::model::reason_code;
 use cells::{each_word, numbers};
@@ -75,7 +75,7 @@ impl<'l> Plan<'l> {
     /// A description, where a column cannot be read.
     pub fn score(&self, batch: &RecordBatch) -> Result<(RecordBatch, Outcome), String> {
         let mut added = Added::with_capacity(batch.num_rows());
-        let mut totals: Vec<(f64, Reasons)> = Vec::with_capacity(batch.num_rows());
+        let mut totals: Vec<(Total, Reasons)> = Vec::with_capacity(batch.num_rows());
         let bad = look_up(self.lookups, &self.places, batch, |total, reasons| totals.push((total, reasons)))?;
         let mut outcome = Outcome { rows: batch.num_rows() as u64, bad: Vec::new() };
         let mut bad = bad.into_iter().peekable();
@@ -106,7 +106,7 @@ pub fn look_up(
     lookups: &Lookups<'_>,
     places: &[usize],
     batch: &RecordBatch,
-    each: impl FnMut(f64, Reasons),
+    each: impl FnMut(Total, Reasons),
 ) -> Result<Vec<BadCell>, String> {
     let mut bad = Vec::new();
     let held: Vec<Held> = (places.iter().enumerate())
@@ -169,7 +169,7 @@ impl Added {
         }
     }
 
-    fn push(&mut self, lookups: &Lookups<'_>, total: f64, reasons: Reasons, codes: &[String]) {
+    fn push(&mut self, lookups: &Lookups<'_>, total: Total, reasons: Reasons, codes: &[String]) {
         let score = lookups.score(total);
         self.pd.append_value(score.pd);
         self.score.append_value(score.score);

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::DataError;
 use super::records::push_cell;
-use crate::model::columnar::{Lookups, REASONS_MAX, Reasons};
+use crate::model::columnar::{Lookups, REASONS_MAX, Reasons, Total};
 use crate::model::reason_code;
 
 /// The columns that scoring adds.
@@ -12,9 +12,9 @@ pub const ADDED: [&str; 7] = ["pd", "score", "grade", "reason_1", "reason_2", "r
 /// The cells of a row that could not be scored.
 const NOTHING: &[u8] = b",,,,,,,\n";
 /// Totals whose text is kept. Totals are multiples of 1/64: this many are 256 points in a row, which is where most firms are.
-const KEPT: usize = 1 << 14;
+const KEPT: i64 = 1 << 14;
 /// Text that is longer is not kept.
-const TEXT_MAX: usize = 47;
+const TEXT_MAX: usize = 55;
 
 /// Checks that a file has none of the columns that scoring adds.
 ///
@@ -36,9 +36,11 @@ pub struct Tails<'l> {
     kept: Vec<Kept>,
 }
 
+/// One line of the cache.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct Kept {
-    total: f64,
+    total: i64,
     length: u8,
     text: [u8; TEXT_MAX],
 }
@@ -52,23 +54,38 @@ impl<'l> Tails<'l> {
             text
         };
         let codes = lookups.model().columns().iter().map(code).collect();
-        Tails { lookups, codes, kept: vec![Kept { total: f64::NAN, length: 0, text: [0; TEXT_MAX] }; KEPT] }
+        Tails { lookups, codes, kept: vec![Kept { total: i64::MAX, length: 0, text: [0; TEXT_MAX] }; KEPT as usize] }
+    }
+
+    /// Sees to it that the text of these totals is there: going through many at once, waiting for memory overlaps.
+    pub fn prepare(&mut self, totals: impl Iterator<Item = Total>) {
+        totals.for_each(|total| _ = self.kept(total));
+    }
+
+    /// The kept text of a total, now that of this one; its length is 0 where it is too long to be kept.
+    #[inline]
+    fn kept(&mut self, total: Total) -> &Kept {
+        let kept = &mut self.kept[total.parts().rem_euclid(KEPT) as usize];
+        if kept.total != total.parts() {
+            let mut text = Vec::with_capacity(TEXT_MAX);
+            push_score(&mut text, self.lookups, total);
+            kept.length = 0;
+            if let Some(room) = kept.text.get_mut(..text.len()) {
+                room.copy_from_slice(&text);
+                kept.length = text.len() as u8;
+            }
+            kept.total = total.parts();
+        }
+        kept
     }
 
     /// Ends the row in `out` with the cells of its score.
     #[inline]
-    pub fn push(&mut self, out: &mut Vec<u8>, total: f64, reasons: Reasons) {
-        let kept = &mut self.kept[(total * 64.0) as i64 as usize % KEPT];
-        if kept.total == total {
-            out.extend_from_slice(&kept.text[..usize::from(kept.length)]);
-        } else {
-            let start = out.len();
-            push_score(out, self.lookups, total);
-            let text = &out[start..];
-            if let Some(room) = kept.text.get_mut(..text.len()) {
-                room.copy_from_slice(text);
-                (kept.total, kept.length) = (total, text.len() as u8);
-            }
+    pub fn push(&mut self, out: &mut Vec<u8>, total: Total, reasons: Reasons) {
+        let kept = self.kept(total);
+        match kept.text.get(..usize::from(kept.length)) {
+            Some(text) if !text.is_empty() => out.extend_from_slice(text),
+            _ => push_score(out, self.lookups, total),
         }
         let mut told = 0;
         for column in reasons.columns() {
@@ -85,7 +102,7 @@ impl<'l> Tails<'l> {
 }
 
 /// Probability, score and grade, each after a comma.
-fn push_score(out: &mut Vec<u8>, lookups: &Lookups<'_>, total: f64) {
+fn push_score(out: &mut Vec<u8>, lookups: &Lookups<'_>, total: Total) {
     let score = lookups.score(total);
     // Writing to memory does not fail. `{}` gives the fewest digits that read back as the same number.
     let _ = write!(out, ",{},{},", score.pd, score.score);
