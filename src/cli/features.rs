@@ -159,6 +159,13 @@ period = "synthetic district as of 2025-12-31, defaults drawn for the 12 months 
 # take its weight: of a firm whose department shares invoices but no returns the model would then not see that it stands still.
 # `tax_vat_burden` has no direction of risk by itself (it wants a comparison with the industry), and its bins would follow noise.
 exclude = ["uscc", "true_pd", "tax_zero_filings", "tax_vat_burden"]
+# Few and broad bins, and every feature whose sign holds beside the others: what an officer reads is short, and what the
+# evidence tells twice it may tell twice, for one department may be silent.
+min_bin_share = 0.05
+iv_min = 0.02
+l2 = 1.0
+correlation_max = 1.0
+vif_max = 1e6
 "#;
 
 #[cfg(test)]
