@@ -11,6 +11,8 @@ mod model_training;
 mod odd_requests;
 mod office_browser;
 mod office_pages;
+#[cfg(feature = "parquet")]
+mod parquet_files;
 mod real_firms;
 mod sandbox_departments;
 mod sandbox_district;
