@@ -136,7 +136,7 @@ fn held(
         return Ok(Held::Numbers(numbers));
     }
     let mut bins = Vec::with_capacity(array.len());
-    each_word(array, |row, word| {
+    each_word(array, &mut |row, word| {
         bins.push(match word.filter(|word| !is_missing(word)) {
             None => lookups.missing_bin(column),
             Some(word) => {

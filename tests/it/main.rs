@@ -15,6 +15,8 @@ mod model_training;
 mod odd_requests;
 mod office_browser;
 mod office_pages;
+#[cfg(feature = "parquet")]
+mod parquet_files;
 mod real_firms;
 mod report_browser;
 mod report_figures;

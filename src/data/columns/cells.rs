@@ -63,7 +63,8 @@ pub fn numbers(array: &ArrayRef) -> Option<Vec<f64>> {
         }
         of if of.is_decimal() => {
             let mut found = Vec::with_capacity(array.len());
-            each_word(array, |_, word| found.push(word.and_then(|word| word.parse().ok()).unwrap_or(f64::NAN))).ok()?;
+            each_word(array, &mut |_, word| found.push(word.and_then(|word| word.parse().ok()).unwrap_or(f64::NAN)))
+                .ok()?;
             found
         }
         DataType::Dictionary(_, values) if is_numeric(values) => return numbers(&cast(array, values).ok()?),
@@ -75,7 +76,7 @@ pub fn numbers(array: &ArrayRef) -> Option<Vec<f64>> {
 ///
 /// # Errors
 /// A description, where cells of the type have no such form.
-pub fn each_word(array: &ArrayRef, mut each: impl FnMut(usize, Option<&str>)) -> Result<(), String> {
+pub fn each_word(array: &ArrayRef, each: &mut dyn FnMut(usize, Option<&str>)) -> Result<(), String> {
     match array.data_type() {
         DataType::Utf8 => array.as_string::<i32>().iter().enumerate().for_each(|(row, word)| each(row, word)),
         DataType::LargeUtf8 => array.as_string::<i64>().iter().enumerate().for_each(|(row, word)| each(row, word)),
@@ -103,7 +104,7 @@ pub fn each_word(array: &ArrayRef, mut each: impl FnMut(usize, Option<&str>)) ->
 }
 
 /// Numbers with the fewest digits that read back as the same.
-fn each_written<T: Display>(cells: impl Iterator<Item = Option<T>>, mut each: impl FnMut(usize, Option<&str>)) {
+fn each_written<T: Display>(cells: impl Iterator<Item = Option<T>>, each: &mut dyn FnMut(usize, Option<&str>)) {
     let mut text = String::new();
     for (row, cell) in cells.enumerate() {
         text.clear();
@@ -116,12 +117,12 @@ fn each_written<T: Display>(cells: impl Iterator<Item = Option<T>>, mut each: im
 }
 
 /// Makes each of a dictionary's values a word once.
-fn each_of_dictionary(array: &ArrayRef, mut each: impl FnMut(usize, Option<&str>)) -> Result<(), String> {
+fn each_of_dictionary(array: &ArrayRef, each: &mut dyn FnMut(usize, Option<&str>)) -> Result<(), String> {
     let Some(dictionary) = array.as_any_dictionary_opt() else {
         return Err(format!("{} cannot be read", array.data_type()));
     };
     let mut words: Vec<Option<String>> = Vec::with_capacity(dictionary.values().len());
-    each_word(dictionary.values(), |_, word| words.push(word.map(str::to_owned)))?;
+    each_word(dictionary.values(), &mut |_, word| words.push(word.map(str::to_owned)))?;
     if words.is_empty() {
         (0..array.len()).for_each(|row| each(row, None));
         return Ok(());

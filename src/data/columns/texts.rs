@@ -19,7 +19,7 @@ pub fn text_of_batch(batch: &RecordBatch) -> Result<Vec<u8>, String> {
     for array in batch.columns() {
         let mut ends = Vec::with_capacity(array.len());
         let start = cells.len();
-        each_word(array, |_, word| {
+        each_word(array, &mut |_, word| {
             push_cell(&mut cells, word.unwrap_or_default());
             ends.push(cells.len());
         })?;

@@ -53,7 +53,7 @@ impl Opened<'_> {
         read: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Vec<T>, DataError> {
         let (mut found, mut first) = (Vec::with_capacity(array.len()), None);
-        each_word(array, |row, word| match read(word.unwrap_or_default()) {
+        each_word(array, &mut |row, word| match read(word.unwrap_or_default()) {
             Ok(cell) => found.push(cell),
             Err(message) => drop(first.get_or_insert((row, message))),
         })
@@ -128,7 +128,7 @@ fn append(
             })?),
         },
         Values::Text { levels, codes } => {
-            each_word(array, |_, word| match word.filter(|word| !is_missing(word)) {
+            each_word(array, &mut |_, word| match word.filter(|word| !is_missing(word)) {
                 None => codes.push(MISSING_CODE),
                 Some(word) => codes.push(code(code_of, levels, word.trim())),
             })
