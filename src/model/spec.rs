@@ -199,7 +199,7 @@ impl Default for TrainingSpec {
             exclude: Vec::new(),
             default_sign: None,
             min_bin_share: 0.02,
-            min_bin_bads: 5,
+            min_bin_bads: 20,
             prebins: 50,
             min_level_rows: 20,
             smoothing_rows: 10.0,
