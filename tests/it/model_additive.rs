@@ -59,6 +59,23 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
 }
 
 #[test]
+fn columns_that_cannot_be_cut_take_nothing_from_the_others() {
+    let (mut data, new) = (firms(3000, -1.0, 27), firms(3000, -1.0, 28));
+    let alone = auc(&trained(&data, Kind::Additive, ""), &new);
+    let rows = data.bad.len();
+    for i in 0..6 {
+        // Each word twice: all are rare, and pooled.
+        let levels = (0..rows / 2).map(|word| format!("{i} {word}")).collect();
+        data.columns.push(column(
+            &format!("rare_{i}"),
+            Values::Text { levels, codes: (0..rows).map(|r| (r / 2) as u32).collect() },
+        ));
+    }
+    let beside = auc(&trained(&data, Kind::Additive, ""), &new);
+    assert!((alone - beside).abs() < 0.01, "{alone} {beside}");
+}
+
+#[test]
 fn a_pair_carries_no_main_effect_over_the_training_rows() {
     let artifact = trained(&crossed(3000, 3), Kind::Additive, "");
     for pair in &artifact.pairs {

@@ -89,9 +89,17 @@ pub fn boost(course: &Course<'_>, inside: &[usize], outside: &[usize], seed: u64
     let mut rows = Rows::of(&inside, course, start);
     let mut held_out = Rows::of(outside, course, start);
     let mut grower = Grower::new(course, inside.len());
-    let (mut trees, mut best) = (Vec::new(), (held_out.loss(), 0));
+    let (mut trees, mut best, mut fruitless) = (Vec::new(), (held_out.loss(), 0), 0);
     while trees.len() < course.trees_max && trees.len() < best.1 + course.patience {
-        let Some(tree) = grower.grow(&rows, &mut random) else { break };
+        let Some(tree) = grower.grow(&rows, &mut random) else {
+            // The features of this turn cannot be cut; those of the next may.
+            fruitless += 1;
+            if fruitless > course.patience {
+                break;
+            }
+            continue;
+        };
+        fruitless = 0;
         rows.add(&tree);
         held_out.add(&tree);
         trees.push(tree);
