@@ -6,6 +6,7 @@ pub mod department;
 pub mod gathering;
 pub mod postgres;
 pub mod program;
+pub mod scoring;
 pub mod service;
 pub mod specimen;
 pub mod store;
