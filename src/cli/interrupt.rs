@@ -25,7 +25,7 @@ pub fn remove_when_stopped(temporary: Vec<PathBuf>) {
             // It may not be there yet, or not any more.
             let _ = std::fs::remove_file(path);
         }
-        eprintln!("yuxin: stopped by a signal: nothing was written");
+        eprintln!("yuxin: stopped by a signal: the output was not written");
         std::process::exit(1);
     });
 }

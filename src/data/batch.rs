@@ -62,7 +62,7 @@ struct Scored {
 /// Scores a file; `each` is told how far it is. Where not one row could be scored, nothing is written but the list of bad rows.
 ///
 /// # Errors
-/// [`DataError`]; then output and list are as they were.
+/// [`DataError`]; then the output is as it was.
 pub fn score_file(job: &Job<'_>, watch: Watch<'_>, each: &mut dyn FnMut(&Tally)) -> Result<Tally, DataError> {
     let format = Format::of(job.out)?;
     let blocks = Blocks::open(job.data, watch, job.block_bytes)?;

@@ -115,8 +115,12 @@ fn end_of_record(text: &[u8], last: bool) -> End {
 /// The end of a record whose first quoted cell opens at `open`.
 fn end_of_quoted(text: &[u8], open: usize, last: bool) -> End {
     let within = &text[..text.len().min(QUOTED_MAX)];
-    let cut = within.len() < text.len();
-    let broken = || End::At(Kind::Broken, memchr2(b'\n', b'\r', text).unwrap_or(text.len()));
+    let cut = within.len() == QUOTED_MAX;
+    let broken = || match memchr2(b'\n', b'\r', text) {
+        Some(end) => End::At(Kind::Broken, end),
+        None if last => End::At(Kind::Broken, text.len()),
+        None => End::Beyond,
+    };
     let beyond = || if cut || last { broken() } else { End::Beyond };
     let mut at = open;
     loop {
@@ -223,4 +227,81 @@ pub fn could_be_gbk(bytes: &[u8]) -> bool {
         };
     }
     pairs > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The records of a text that arrives in parts, as the reader of a file cuts it.
+    fn cut(text: &[u8], size: usize) -> Vec<(u8, Vec<u8>)> {
+        let (mut found, mut held) = (Vec::new(), Vec::new());
+        let mut take = |text: &[u8]| {
+            found.extend(Records::new(text).map(|record| match record {
+                Record::Plain(bytes) => (b'p', bytes.to_vec()),
+                Record::Quoted(bytes) => (b'q', bytes.to_vec()),
+                Record::Broken(bytes) => (b'b', bytes.to_vec()),
+            }));
+        };
+        for part in text.chunks(size) {
+            held.extend_from_slice(part);
+            let whole = whole_records(&held);
+            take(&held[..whole]);
+            held.drain(..whole);
+        }
+        take(&held);
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn however_a_text_is_cut_its_records_are_the_same(text in "[a,\"\\n\\r百]{0,60}", size in 1_usize..20) {
+            let text = text.as_bytes();
+            prop_assert_eq!(cut(text, size), cut(text, text.len().max(1)));
+        }
+
+        #[test]
+        fn what_the_csv_crate_writes_is_read_as_it_was(
+            rows in prop::collection::vec(prop::collection::vec("[a,\"\\n\\r 百]{0,5}", 2..5), 1..8), always in any::<bool>()
+        ) {
+            let style = if always { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+            let mut writer = csv::WriterBuilder::new().quote_style(style).flexible(true).from_writer(Vec::new());
+            rows.iter().for_each(|row| writer.write_record(row).unwrap());
+            let text = writer.into_inner().unwrap();
+            let (mut cells, mut ends, mut found, mut written) = (String::new(), Vec::new(), Vec::new(), Vec::new());
+            for record in Records::new(&text) {
+                let (Record::Plain(bytes) | Record::Quoted(bytes) | Record::Broken(bytes)) = record;
+                prop_assert!(!matches!(record, Record::Broken(_)));
+                unquote(std::str::from_utf8(bytes).unwrap(), &mut cells, &mut ends);
+                let starts = [0].into_iter().chain(ends.iter().copied());
+                let row: Vec<String> = starts.zip(&ends).map(|(start, end)| cells[start..*end].to_owned()).collect();
+                for (place, cell) in row.iter().enumerate() {
+                    if place > 0 { written.push(b','); }
+                    push_cell(&mut written, cell);
+                }
+                written.push(b'\n');
+                found.push(row);
+            }
+            prop_assert_eq!(found, rows);
+            if !always { prop_assert_eq!(written, text); }
+        }
+    }
+
+    #[test]
+    fn a_mark_that_is_not_closed_costs_its_line() {
+        let kinds = |text: &str| cut(text.as_bytes(), 5).into_iter().map(|(kind, _)| kind as char).collect::<String>();
+        assert_eq!(kinds("\"百,,百\"a,a\nb"), "bp");
+        assert_eq!(kinds("a,b\n\"a\",b\n\"a,b\nc,d\n"), "pqbp");
+        assert_eq!(kinds("\"a\"b,c\nd,e"), "bp");
+        assert_eq!(kinds("a,5\" pipe\nb,c"), "qp");
+        assert_eq!(kinds("\"a\n\"\"b\nc\",d\ne,f"), "qp");
+    }
+
+    #[test]
+    fn gbk_is_told_from_other_bytes() {
+        assert!(could_be_gbk(b"a,\xb0\xd9\xb9\xd9"));
+        assert!(!could_be_gbk(b"abc") && !could_be_gbk(b"\xff") && !could_be_gbk(b"\xb0"));
+    }
 }

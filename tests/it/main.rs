@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end at what it did not expect")]
 
 mod architecture;
+mod bad_rows;
 mod batch_scoring;
 mod decisions;
 mod durability;

@@ -10,6 +10,7 @@ pub mod gathering;
 pub mod postgres;
 pub mod program;
 pub mod reports;
+pub mod scoring;
 pub mod service;
 pub mod specimen;
 pub mod store;
