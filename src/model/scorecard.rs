@@ -109,7 +109,7 @@ fn binned(
     for index in candidates {
         let column = &data.columns[*index];
         let binned = bin_column(*index, column, data, rows, &population, spec);
-        if binned.iv >= spec.iv_min && binned.iv > 0.0 || keeps(&column.name) && binned.iv > 0.0 {
+        if binned.iv > 0.0 && (binned.iv >= spec.iv_min || keeps(&column.name)) {
             tables.push(binned);
         } else {
             let reason = format!("its information value is {:.4}, below {}", binned.iv, spec.iv_min);
