@@ -138,10 +138,29 @@ impl Page {
         field.prop("value").await.unwrap().unwrap_or_default()
     }
 
-    /// Clicks, and waits until the page that it leads to is there.
+    /// Clicks on what changes nothing but the page that is there.
     pub async fn click(&self, css: &str) {
         let element = self.0.find(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"));
         element.click().await.unwrap();
+    }
+
+    /// Clicks on a link or a button of a form, and waits until the page that it leads to is there.
+    ///
+    /// A click returns before a busy browser has even sent the form: whoever reads on at once reads the old page, and whoever
+    /// goes on to another address takes the form back.
+    pub async fn follow(&self, link: Locator<'_>) {
+        let old = self.0.find(Locator::Css("html")).await.unwrap();
+        self.0.find(link).await.unwrap_or_else(|e| panic!("{link:?}: {e}")).click().await.unwrap();
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while old.tag_name().await.is_ok() || !self.is_loaded().await {
+            assert!(std::time::Instant::now() < patience, "{link:?} leads nowhere");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn is_loaded(&self) -> bool {
+        let state = self.0.execute("return document.readyState", vec![]).await;
+        state.is_ok_and(|state| state == "complete")
     }
 
     /// The path of the address.
