@@ -27,6 +27,7 @@ pub mod goodness;
 mod interval;
 mod lookup;
 pub mod measure;
+mod newton;
 pub mod period;
 pub mod report;
 pub mod scaling;

@@ -24,6 +24,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use self::sorted_rows::{Drawn, Ranking, SortedRows};
+use super::additive::in_parallel;
 use super::measure::{ECE_BINS, Measures, measure, quantile_bins};
 
 /// The share of intervals that hold the truth.
@@ -32,8 +33,8 @@ const LEVEL: f64 = 0.95;
 const REPLICATES_MAX: usize = 1000;
 /// Draws of rows in large data, where a percentile of a narrow distribution needs fewer.
 const REPLICATES_MIN: usize = 200;
-/// Rows drawn in all, within those bounds.
-const DRAWN_ROWS: usize = 40_000_000;
+/// Rows drawn in all, within those bounds: more would take longer than fitting a scorecard does.
+const DRAWN_ROWS: usize = 5_000_000;
 
 /// 95 % intervals of [`Measures`], lower and upper bound each.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -59,27 +60,27 @@ pub struct Intervals {
     pub bad_rate: [f64; 2],
 }
 
-/// Bootstrap intervals of [`measure`]; `None` exactly where that is. The same seed gives the same intervals. Every bound is finite,
-/// and within 0 and 1 where the measure is.
-pub fn intervals(pd: &[f64], bad: &[bool], seed: u64) -> Option<Intervals> {
+/// Bootstrap intervals of [`measure`]; `None` exactly where that is. The same seed gives the same intervals, on any number of
+/// threads. Every bound is finite, and within 0 and 1 where the measure is.
+pub fn intervals(pd: &[f64], bad: &[bool], seed: u64, threads: usize) -> Option<Intervals> {
     let replicates = (DRAWN_ROWS / pd.len().max(1)).clamp(REPLICATES_MIN, REPLICATES_MAX);
-    from_replicates(pd, bad, seed, replicates)
+    from_replicates(pd, bad, seed, replicates, threads)
 }
 
-fn from_replicates(pd: &[f64], bad: &[bool], seed: u64, replicates: usize) -> Option<Intervals> {
+fn from_replicates(pd: &[f64], bad: &[bool], seed: u64, replicates: usize, threads: usize) -> Option<Intervals> {
     let measured = measure(pd, bad)?;
     let rows = SortedRows::new(pd, bad);
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let any_row = Uniform::new(0, pd.len());
-    let mut draws = vec![0_u32; pd.len()];
-    let mut drawn = Vec::with_capacity(replicates);
-    for _ in 0..replicates {
-        draws.fill(0);
+    // Half as many random bits for the usual number of rows.
+    let any_row = Uniform::new(0, u32::try_from(pd.len()).ok()?);
+    let drawn = in_parallel(replicates, threads, &|replicate| {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        random.set_stream(replicate as u64);
+        let mut draws = vec![0_u32; pd.len()];
         for _ in 0..pd.len() {
-            draws[any_row.sample(&mut random)] += 1;
+            draws[any_row.sample(&mut random) as usize] += 1;
         }
-        drawn.push(rows.measure(&draws));
-    }
+        rows.measure(&draws)
+    });
     Some(from_draws(&measured, &drawn, ece_of_chance(pd, bad)))
 }
 
@@ -170,7 +171,7 @@ mod tests {
             prop_assume!(bads < rows);
             let bad: Vec<bool> = (0..rows).map(|i| i < bads).collect();
             let pd: Vec<f64> = (0..rows).map(|i| (i * 37 % 11) as f64 / 10.0).collect();
-            let found = from_replicates(&pd, &bad, seed, 30).unwrap();
+            let found = from_replicates(&pd, &bad, seed, 30, 2).unwrap();
             for [low, high] in bounds(&found) {
                 prop_assert!(low.is_finite() && high.is_finite() && low <= high, "{:?}", found);
             }
@@ -179,12 +180,12 @@ mod tests {
 
     #[test]
     fn one_outcome_alone_has_no_intervals_and_the_seed_decides_about_the_rest() {
-        assert_eq!(intervals(&[0.1, 0.2], &[true, true], 1), None);
-        assert_eq!(intervals(&[], &[], 1), None);
-        assert_eq!(intervals(&[0.1, f64::NAN], &[true, false], 1), None);
+        assert_eq!(intervals(&[0.1, 0.2], &[true, true], 1, 1), None);
+        assert_eq!(intervals(&[], &[], 1, 1), None);
+        assert_eq!(intervals(&[0.1, f64::NAN], &[true, false], 1, 1), None);
         let (pd, bad) = sample(300, -1.5, &mut ChaCha8Rng::seed_from_u64(5));
-        assert_eq!(intervals(&pd, &bad, 7), intervals(&pd, &bad, 7));
-        assert_ne!(intervals(&pd, &bad, 7), intervals(&pd, &bad, 8));
+        assert_eq!(intervals(&pd, &bad, 7, 1), intervals(&pd, &bad, 7, 3));
+        assert_ne!(intervals(&pd, &bad, 7, 1), intervals(&pd, &bad, 8, 1));
     }
 
     #[test]
@@ -196,7 +197,7 @@ mod tests {
         let mut held = [0; 6];
         for trial in 0..trials {
             let (pd, bad) = sample(500, -2.0, &mut random);
-            let of = from_replicates(&pd, &bad, trial, 200).unwrap();
+            let of = from_replicates(&pd, &bad, trial, 200, 2).unwrap();
             let pairs = [
                 (of.auc, truth.auc),
                 (of.ks, truth.ks),

@@ -123,7 +123,7 @@ pub fn train(
     let bad: Vec<bool> = time.rows.iter().map(|row| data.bad[*row]).collect();
     let calibration = calibrate(&tables.held_out, &bad)?;
     let pd: Vec<f64> = tables.held_out.iter().map(|x| 1.0 / (1.0 + calibration.apply(*x).exp())).collect();
-    let measured = measured("out_of_fold", tables.folds, &pd, &bad, means.seed)?;
+    let measured = measured("out_of_fold", tables.folds, &pd, &bad, means)?;
     let least = 0.5 + CHANCE_ERRORS * auc_error_of_chance(bads as f64, goods as f64);
     if calibration.slope <= 0.0 || measured.values.auc < least {
         return Err(TrainError::NoSignal { auc: measured.values.auc, least });
@@ -163,7 +163,7 @@ pub fn train(
         left_out,
         golden: Vec::new(),
     };
-    let out_of_time = measure_later(&mut artifact, data, &time, means.seed)?;
+    let out_of_time = measure_later(&mut artifact, data, &time, means)?;
     if let Some(rate) = spec.bad_rate {
         artifact.intercept = round_points(artifact.intercept + factor * shift_to(rate, &pd));
     }
@@ -182,9 +182,9 @@ fn outcomes(data: &Dataset, rows: &[usize]) -> Result<(usize, usize), TrainError
     }
 }
 
-fn measured(method: &str, folds: u32, pd: &[f64], bad: &[bool], seed: u64) -> Result<Measured, FitError> {
+fn measured(method: &str, folds: u32, pd: &[f64], bad: &[bool], means: &Means<'_>) -> Result<Measured, FitError> {
     let values = measure(pd, bad).ok_or(FitError::OneOutcome)?;
-    let intervals = intervals(pd, bad, seed).ok_or(FitError::OneOutcome)?;
+    let intervals = intervals(pd, bad, means.seed, means.threads).ok_or(FitError::OneOutcome)?;
     Ok(Measured { method: method.to_owned(), folds, values, intervals })
 }
 
@@ -193,7 +193,7 @@ fn measure_later(
     artifact: &mut Artifact,
     data: &Dataset,
     time: &Timeline,
-    seed: u64,
+    means: &Means<'_>,
 ) -> Result<Option<Scored>, TrainError> {
     if time.later.is_empty() {
         return Ok(None);
@@ -206,7 +206,7 @@ fn measure_later(
     };
     let scored = Scored { rows: time.later.clone(), pd: time.later.iter().map(pd).collect() };
     let bad: Vec<bool> = time.later.iter().map(|row| data.bad[*row]).collect();
-    let measured = measured("out_of_time", 1, &scored.pd, &bad, seed)?;
+    let measured = measured("out_of_time", 1, &scored.pd, &bad, means)?;
     if measured.intervals.auc[1] < artifact.measures.intervals.auc[0] {
         artifact.warnings.push(format!(
             "on the later rows the AUC is {:.3}, clearly below the {:.3} out of fold: the model may not last",

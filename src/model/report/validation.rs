@@ -50,7 +50,7 @@ pub fn of_set(set: &ScoredSet<'_>, artifact: &Artifact, outcomes: &[bool], seed:
         rows: bad.len() as u64,
         bads: bad.iter().filter(|b| **b).count() as u64,
         measures: measure(&pd, &bad),
-        intervals: intervals(&pd, &bad, seed),
+        intervals: intervals(&pd, &bad, seed, 1),
         roc: roc(&pd, &bad),
         separation: separation(&pd, &bad, &artifact.scaling),
         goodness: check(&pd, &bad, fitted),
