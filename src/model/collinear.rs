@@ -1,23 +1,24 @@
 //! What several features tell together: pairs of nearly the same column, and columns that the others give away.
 
+use ndarray::Array2;
+
 /// Variance inflation is not told apart beyond this.
 pub const INFLATION_MAX: f64 = 1000.0;
 
 /// Pearson correlation of columns of equal length; `None` where one does not vary.
 pub fn correlations(columns: &[Vec<f64>]) -> Vec<Vec<Option<f64>>> {
-    let centred: Vec<Vec<f64>> = columns
-        .iter()
-        .map(|column| {
-            let mean = column.iter().sum::<f64>() / column.len().max(1) as f64;
-            column.iter().map(|x| x - mean).collect()
-        })
-        .collect();
-    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-    let norms: Vec<f64> = centred.iter().map(|column| product(column, column).sqrt()).collect();
+    let rows = columns.first().map_or(0, Vec::len);
+    let mut centred = Array2::zeros((columns.len(), rows));
+    for (column, mut row) in columns.iter().zip(centred.rows_mut()) {
+        let mean = column.iter().sum::<f64>() / rows.max(1) as f64;
+        row.iter_mut().zip(column).for_each(|(to, x)| *to = x - mean);
+    }
+    let products = centred.dot(&centred.t());
+    let norms: Vec<f64> = products.diag().iter().map(|square| square.sqrt()).collect();
     let mut matrix = vec![vec![None; columns.len()]; columns.len()];
     for i in (0..columns.len()).filter(|i| norms[*i] > 1e-12) {
         for j in (0..=i).filter(|j| norms[*j] > 1e-12) {
-            let correlation = (product(&centred[i], &centred[j]) / (norms[i] * norms[j])).clamp(-1.0, 1.0);
+            let correlation = (products[[i, j]] / (norms[i] * norms[j])).clamp(-1.0, 1.0);
             (matrix[i][j], matrix[j][i]) = (Some(correlation), Some(correlation));
         }
     }

@@ -33,6 +33,13 @@ pub struct Logistic {
     pub coefficients: Vec<f64>,
 }
 
+impl Logistic {
+    /// Zero for each of `columns`.
+    pub fn nothing(columns: usize) -> Logistic {
+        Logistic { intercept: 0.0, coefficients: vec![0.0; columns] }
+    }
+}
+
 /// A regression that gave no result.
 #[derive(Debug, Error)]
 pub enum FitError {
@@ -61,20 +68,19 @@ pub fn fit_logistic(columns: &[Vec<f64>], bad: &[bool], l2: f64) -> Result<Logis
 /// [`FitError`].
 pub fn fit_logistic_to(columns: &[Vec<f64>], bad: &[bool], l2: f64, gradient_max: f64) -> Result<Logistic, FitError> {
     let all: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    let start = Logistic { intercept: 0.0, coefficients: vec![0.0; columns.len()] };
-    fit_from(&all, bad, l2, &start, gradient_max)
+    fit_from(&all, bad, l2, &Logistic::nothing(columns.len()), gradient_max)
 }
 
 /// Fits like [`fit_logistic`] with no coefficient below zero: the best of all such fits, found by leaving out what turns negative
 /// and taking back, one at a time, what would turn positive (an active-set method; the loss is convex). Coefficients of columns
-/// left out are 0.
+/// left out are 0. `start` is where the search begins; the result does not depend on it, the time does.
 ///
 /// # Errors
 /// [`FitError`].
-pub fn fit_non_negative(columns: &[Vec<f64>], bad: &[bool], l2: f64) -> Result<Logistic, FitError> {
+pub fn fit_non_negative(columns: &[Vec<f64>], bad: &[bool], l2: f64, start: Logistic) -> Result<Logistic, FitError> {
     let mut active = vec![true; columns.len()];
     let mut taken_back = vec![0; columns.len()];
-    let mut best = Logistic { intercept: 0.0, coefficients: vec![0.0; columns.len()] };
+    let mut best = start;
     loop {
         let used: Vec<usize> = (0..columns.len()).filter(|i| active[*i]).collect();
         let chosen: Vec<&[f64]> = used.iter().map(|i| columns[*i].as_slice()).collect();
@@ -125,7 +131,7 @@ fn fit_from(
     let records = Array2::from_shape_fn((rows, columns.len()), |(row, column)| columns[column][row]);
     let problem = Problem { records, positive: &good, l2 };
     let start = start.coefficients.iter().chain([&start.intercept]).copied().collect();
-    let near = Array1::from_vec(problem.solve(start, START_SHARE * gradient_max * rows as f64));
+    let near = Array1::from_vec(problem.solve_coarsely_first(start, START_SHARE * gradient_max * rows as f64));
     let data = Dataset::new(problem.records, Array1::from_iter(bad.iter().copied()));
     // linfa's parameters point to the majority class, and so must the start; in a tie to the class of the first row.
     let good_is_positive = match (2 * bads).cmp(&rows) {
@@ -232,7 +238,7 @@ mod tests {
         let opposed: Vec<f64> = a.iter().map(|x| -x).collect();
         let bad: Vec<bool> =
             (0..3000).map(|i| (i * 7919) % 100 < (50.0 - 20.0 * a[i] - 15.0 * b[i]) as usize).collect();
-        let fitted = fit_non_negative(&[opposed, a.clone(), b.clone()], &bad, 0.01).unwrap();
+        let fitted = fit_non_negative(&[opposed, a.clone(), b.clone()], &bad, 0.01, Logistic::nothing(3)).unwrap();
         let free = fit_logistic(&[a, b], &bad, 0.01).unwrap();
         assert_eq!(fitted.coefficients[0], 0.0);
         assert!((fitted.coefficients[1] - free.coefficients[0]).abs() < 1e-3, "{fitted:?} {free:?}");

@@ -91,16 +91,15 @@ fn scorecard(
     let bad: Vec<bool> = rows.iter().map(|row| data.bad[*row]).collect();
     let fold_of = stratified(&bad, spec.folds, means.seed);
     let l2 = choose_l2(data, candidates, rows, spec, means)?;
+    let Some(card) = fit_scorecard(data, candidates, rows, spec, l2, None)? else { return Ok(None) };
     let steps = f64::from(spec.folds + 1);
-    let done = std::sync::atomic::AtomicU32::new(0);
-    // The last one is fitted to all rows.
-    let mut cards = in_parallel(spec.folds as usize + 1, means.threads, &|fold| {
+    let done = std::sync::atomic::AtomicU32::new(1);
+    let cards = in_parallel(spec.folds as usize, means.threads, &|fold| {
         let inside: Vec<usize> = (0..rows.len()).filter(|i| fold_of[*i] as usize != fold).map(|i| rows[i]).collect();
-        let card = fit_scorecard(data, candidates, &inside, spec, l2);
+        let fitted = fit_scorecard(data, candidates, &inside, spec, l2, Some(&card));
         (means.progress)(f64::from(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1) / steps);
-        card
+        fitted
     });
-    let Some(card) = cards.pop().transpose()?.flatten() else { return Ok(None) };
     let mut held_out = vec![0.0; rows.len()];
     for (fold, fitted) in cards.into_iter().enumerate() {
         let fitted = fitted?;

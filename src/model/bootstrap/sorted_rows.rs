@@ -4,14 +4,23 @@ use crate::model::measure::{ECE_BINS, LOG_LOSS_FLOOR};
 
 /// Rows by ascending probability: sorted once, then only counted anew.
 pub(super) struct SortedRows {
-    pd: Vec<f64>,
-    bad: Vec<bool>,
-    /// Squared error and negative log-likelihood of each.
-    errors: Vec<(f64, f64)>,
+    ties: Vec<Tie>,
+    rows: usize,
     /// How many rows lie below the cut-off with the largest distance between the outcomes.
     cut: usize,
     /// 1 where more of the good than of the bad rows lie there, -1 where the order is upside down.
     sign: f64,
+}
+
+/// Rows of one probability, the good ones before the bad ones.
+struct Tie {
+    pd: f64,
+    start: usize,
+    bads_start: usize,
+    end: usize,
+    /// Squared error and negative log-likelihood of a good row, and of a bad one.
+    good_errors: [f64; 2],
+    bad_errors: [f64; 2],
 }
 
 /// The measures of a draw's order.
@@ -37,17 +46,17 @@ impl SortedRows {
     pub fn new(pd: &[f64], bad: &[bool]) -> SortedRows {
         let mut rows: Vec<(f64, bool)> = pd.iter().copied().zip(bad.iter().copied()).collect();
         rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let errors = |(pd, bad): &(f64, bool)| {
-            let miss = if *bad { 1.0 - pd } else { *pd };
-            (miss * miss, -(1.0 - miss).max(LOG_LOSS_FLOOR).ln())
-        };
-        let mut sorted = SortedRows {
-            errors: rows.iter().map(errors).collect(),
-            pd: rows.iter().map(|row| row.0).collect(),
-            bad: rows.iter().map(|row| row.1).collect(),
-            cut: 0,
-            sign: 1.0,
-        };
+        let errors = |miss: f64| [miss * miss, -(1.0 - miss).max(LOG_LOSS_FLOOR).ln()];
+        let mut ties: Vec<Tie> = Vec::new();
+        // By value: 0 and −0 are one.
+        for tied in rows.chunk_by(|a, b| a.0 == b.0) {
+            let start = ties.last().map_or(0, |tie| tie.end);
+            let pd = tied[0].0;
+            let bads_start = start + tied.iter().filter(|row| !row.1).count();
+            let (good_errors, bad_errors) = (errors(pd), errors(1.0 - pd));
+            ties.push(Tie { pd, start, bads_start, end: start + tied.len(), good_errors, bad_errors });
+        }
+        let mut sorted = SortedRows { ties, rows: rows.len(), cut: 0, sign: 1.0 };
         (_, sorted.cut, sorted.sign) = sorted.pass(&vec![1; pd.len()]);
         sorted
     }
@@ -59,25 +68,18 @@ impl SortedRows {
 
     /// The measures, how many rows lie below the largest distance between the outcomes, and that distance's sign.
     fn pass(&self, draws: &[u32]) -> (Drawn, usize, f64) {
-        let n = draws.len() as f64;
-        let bads: u64 = draws.iter().zip(&self.bad).filter(|of| *of.1).map(|of| u64::from(*of.0)).sum();
-        let mut order = Order::new(n - bads as f64, bads as f64);
-        let mut truth = Truth::new(draws.len() as u64);
-        let (mut brier, mut log_loss, mut start) = (0.0, 0.0, 0);
-        while start < draws.len() {
-            let pd = self.pd[start];
-            let (mut tied, mut tied_bads, mut end) = (0, 0, start);
-            while end < draws.len() && self.pd[end] == pd {
-                let times = draws[end];
-                tied += u64::from(times);
-                tied_bads += if self.bad[end] { u64::from(times) } else { 0 };
-                brier += f64::from(times) * self.errors[end].0;
-                log_loss += f64::from(times) * self.errors[end].1;
-                end += 1;
-            }
-            order.add((tied - tied_bads) as f64, tied_bads as f64, end, self.cut);
-            truth.add(tied, pd * tied as f64 - tied_bads as f64);
-            start = end;
+        let n = self.rows as f64;
+        let times = |start: usize, end: usize| f64::from(draws[start..end].iter().sum::<u32>());
+        let all_bads = self.ties.iter().map(|tie| times(tie.bads_start, tie.end)).sum::<f64>();
+        let mut order = Order::new(n - all_bads, all_bads);
+        let mut truth = Truth::new(self.rows as u64);
+        let (mut brier, mut log_loss) = (0.0, 0.0);
+        for tie in &self.ties {
+            let (goods, bads) = (times(tie.start, tie.bads_start), times(tie.bads_start, tie.end));
+            brier += goods * tie.good_errors[0] + bads * tie.bad_errors[0];
+            log_loss += goods * tie.good_errors[1] + bads * tie.bad_errors[1];
+            order.add(goods, bads, tie.end, self.cut);
+            truth.add((goods + bads) as u64, tie.pd * (goods + bads) - bads);
         }
         let (cut, sign, ece) = (order.cut, order.sign, truth.distance / n);
         let drawn = Drawn {
@@ -85,7 +87,7 @@ impl SortedRows {
             brier: brier / n,
             log_loss: log_loss / n,
             ece,
-            bad_rate: bads as f64 / n,
+            bad_rate: all_bads / n,
         };
         (drawn, cut, sign)
     }
