@@ -6,8 +6,9 @@ use indicatif::ProgressBar;
 use jiff::civil::Date;
 use thiserror::Error;
 
+use super::interrupt::remove_when_stopped;
 use crate::data::DataError;
-use crate::data::sink::{RowSink, write_whole};
+use crate::data::sink::{RowSink, temporary_of, write_whole};
 use crate::domain::Uscc;
 use crate::domain::evidence::{
     Dossier, Evidence, EvidenceStatus, PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord,
@@ -61,6 +62,7 @@ pub fn run(args: &FeaturesArgs) -> Result<(), FeaturesError> {
     if args.spec {
         return Ok(write_whole(&args.out, training_spec().as_bytes())?);
     }
+    remove_when_stopped(vec![temporary_of(&args.out)]);
     let mut matrix = Matrix::create(&args.out, args.district)?;
     match &args.replay {
         Some(folder) => replay(&mut matrix, folder, args.on)?,

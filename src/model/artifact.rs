@@ -1,6 +1,7 @@
 //! The artifact: what the JSON file of a model holds. Described field by field in `models/README.md`.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::Scaling;
 
@@ -39,6 +40,10 @@ pub struct Artifact {
     pub left_out: Vec<LeftOut>,
     /// What whoever approves the model should look at.
     pub warnings: Vec<String>,
+    /// [`Artifact::tables_digest`], which a loaded model must reproduce: golden rows touch few of the bins, this all of them.
+    /// Training writes it; `None` in an artifact written by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables_sha256: Option<String>,
     /// Rows with the results that a loaded model must reproduce.
     pub golden: Vec<Golden>,
 }
@@ -279,6 +284,16 @@ pub enum Input {
 }
 
 impl Artifact {
+    /// SHA-256, hex, of all that a score follows from: scaling, intercept, characteristics, pairs and grades as a JSON array, as
+    /// this program writes it without spaces.
+    ///
+    /// # Errors
+    /// None in practice; the JSON writer's are passed on.
+    pub fn tables_digest(&self) -> Result<String, serde_json::Error> {
+        let tables = (self.scaling, self.intercept, &self.characteristics, &self.pairs, &self.grades);
+        Ok(hex::encode(Sha256::digest(serde_json::to_vec(&tables)?)))
+    }
+
     /// The bytes of the file: JSON, indented, with a final newline. The same artifact gives the same bytes.
     ///
     /// # Errors

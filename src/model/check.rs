@@ -118,6 +118,17 @@ pub(super) fn sound(artifact: &Artifact) -> Result<(), ModelError> {
     Ok(())
 }
 
+/// Checks that nothing was changed in what a score follows from, touched by a golden row or not.
+pub(super) fn unchanged(artifact: &Artifact) -> Result<(), ModelError> {
+    match &artifact.tables_sha256 {
+        Some(stated) if artifact.tables_digest().ok().as_ref() != Some(stated) => unsound(
+            "tables_sha256",
+            "scaling, intercept, tables and grades are not those that were trained: something was changed that no golden row shows",
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn table(of: &Characteristic) -> Result<(), ModelError> {
     let at = |part: &str| format!("{}: {part}", of.feature);
     if of.bins.is_empty() {

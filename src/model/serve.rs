@@ -75,6 +75,7 @@ impl Model {
         let artifact = check::read(bytes)?;
         let model = Model::from_artifact(artifact, hex::encode(Sha256::digest(bytes)));
         check::golden(&model)?;
+        check::unchanged(model.artifact())?;
         Ok(model)
     }
 

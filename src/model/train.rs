@@ -161,6 +161,7 @@ pub fn train(
         out_of_time: None,
         warnings,
         left_out,
+        tables_sha256: None,
         golden: Vec::new(),
     };
     let out_of_time = measure_later(&mut artifact, data, &time, means)?;
@@ -244,6 +245,7 @@ fn auc_error_of_chance(bads: f64, goods: f64) -> f64 {
 fn add_golden_rows(artifact: &mut Artifact, data: &Dataset) -> Result<(), ModelError> {
     let model = Model::from_artifact(artifact.clone(), String::new());
     artifact.golden = golden_rows(&model, data, &columns_of(&model, data));
+    artifact.tables_sha256 = artifact.tables_digest().ok();
     check::sound(artifact)
 }
 

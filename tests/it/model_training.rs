@@ -246,3 +246,22 @@ fn the_scale_and_the_grades_of_the_specification_are_those_of_the_model() {
     }
     assert_eq!(model.grades().len(), 2);
 }
+
+#[test]
+fn a_change_in_any_bin_of_a_trained_model_is_noticed_whether_a_golden_row_falls_into_it_or_not() {
+    let trained = trained(&firms(1500, -1.5, 9), "");
+    let bytes = trained.to_bytes().unwrap();
+    Model::from_bytes(&bytes).unwrap();
+    let whole: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let mut changed = 0;
+    for (table, of) in trained.characteristics.iter().enumerate() {
+        for bin in 0..of.bins.len() {
+            let mut other = whole.clone();
+            let points = &mut other["characteristics"][table]["bins"][bin]["points"];
+            *points = (points.as_f64().unwrap() + 1.0 / 64.0).into();
+            Model::from_bytes(other.to_string().as_bytes()).unwrap_err();
+            changed += 1;
+        }
+    }
+    assert!(changed > 5, "{changed}");
+}
