@@ -7,7 +7,7 @@ use super::dataset::Dataset;
 use super::fit::FitError;
 use super::folds::stratified;
 use super::scaling::round_points;
-use super::scorecard::{Binned, Scorecard, choose_l2, fit_scorecard};
+use super::scorecard::{Binned, FineColumn, Scorecard, choose_l2, fit_scorecard};
 use super::spec::TrainingSpec;
 use super::woe::{Counts, Population};
 
@@ -90,13 +90,15 @@ fn scorecard(
 ) -> Result<Option<Tables>, FitError> {
     let bad: Vec<bool> = rows.iter().map(|row| data.bad[*row]).collect();
     let fold_of = stratified(&bad, spec.folds, means.seed);
-    let l2 = choose_l2(data, candidates, rows, spec, means)?;
-    let Some(card) = fit_scorecard(data, candidates, rows, spec, l2, None)? else { return Ok(None) };
+    let fine =
+        in_parallel(candidates.len(), means.threads, &|i| FineColumn::cut(data, candidates[i], rows, spec.prebins));
+    let l2 = choose_l2(data, &fine, rows, spec, means)?;
+    let Some(card) = fit_scorecard(data, &fine, rows, spec, l2, None)? else { return Ok(None) };
     let steps = f64::from(spec.folds + 1);
     let done = std::sync::atomic::AtomicU32::new(1);
     let cards = in_parallel(spec.folds as usize, means.threads, &|fold| {
         let inside: Vec<usize> = (0..rows.len()).filter(|i| fold_of[*i] as usize != fold).map(|i| rows[i]).collect();
-        let fitted = fit_scorecard(data, candidates, &inside, spec, l2, Some(&card));
+        let fitted = fit_scorecard(data, &fine, &inside, spec, l2, Some(&card));
         (means.progress)(f64::from(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1) / steps);
         fitted
     });
@@ -106,9 +108,9 @@ fn scorecard(
         let (outside, inside): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|i| fold_of[*i] as usize == fold);
         let bads = inside.iter().filter(|i| bad[**i]).count() as f64;
         let average = ((inside.len() as f64 - bads) / bads).ln();
-        for i in outside {
-            held_out[i] = fitted.as_ref().map_or(average, |card| card.log_odds(data, rows[i]));
-        }
+        let left_out: Vec<usize> = outside.iter().map(|i| rows[*i]).collect();
+        let log_odds = fitted.map_or_else(|| vec![average; outside.len()], |card| card.log_odds(&fine, &left_out));
+        outside.into_iter().zip(log_odds).for_each(|(i, log_odds)| held_out[i] = log_odds);
     }
     Ok(Some(Tables {
         intercept: card.logistic.intercept,

@@ -12,7 +12,10 @@ pub(super) struct SortedRows {
     sign: f64,
 }
 
-/// Rows of one probability, the good ones before the bad ones.
+/// Many different probabilities are measured in this many groups of neighbours: they tell an interval as well.
+const TIES_MAX: usize = 4000;
+
+/// Rows of one probability, or of neighbours taken as one; the good ones before the bad ones.
 struct Tie {
     pd: f64,
     start: usize,
@@ -41,20 +44,47 @@ pub(super) struct Drawn {
     pub bad_rate: f64,
 }
 
+impl Tie {
+    /// The tie of `rows`, which begin at `start`; `one` where they share their probability.
+    fn of(rows: &[(f64, bool)], start: usize, one: bool) -> Tie {
+        let errors = |miss: f64| [miss * miss, -(1.0 - miss).max(LOG_LOSS_FLOOR).ln()];
+        let mean = |of: &mut dyn Iterator<Item = f64>| {
+            let (sum, n) = of.fold((0.0, 0.0_f64), |(sum, n), x| (sum + x, n + 1.0));
+            sum / n.max(1.0)
+        };
+        let errors_of = |bad: bool, which: usize| {
+            let misses = rows.iter().filter(|row| row.1 == bad).map(|row| if bad { 1.0 - row.0 } else { row.0 });
+            mean(&mut misses.map(|miss| errors(miss)[which]))
+        };
+        let pd = if one { rows[0].0 } else { mean(&mut rows.iter().map(|row| row.0)) };
+        let (good_errors, bad_errors) = match one {
+            true => (errors(pd), errors(1.0 - pd)),
+            false => ([0, 1].map(|which| errors_of(false, which)), [0, 1].map(|which| errors_of(true, which))),
+        };
+        let bads_start = start + rows.iter().filter(|row| !row.1).count();
+        Tie { pd, start, bads_start, end: start + rows.len(), good_errors, bad_errors }
+    }
+}
+
 impl SortedRows {
     /// `pd` within 0 and 1, as long as `bad`.
     pub fn new(pd: &[f64], bad: &[bool]) -> SortedRows {
         let mut rows: Vec<(f64, bool)> = pd.iter().copied().zip(bad.iter().copied()).collect();
         rows.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let errors = |miss: f64| [miss * miss, -(1.0 - miss).max(LOG_LOSS_FLOOR).ln()];
+        let full = rows.len().div_ceil(TIES_MAX);
         let mut ties: Vec<Tie> = Vec::new();
-        // By value: 0 and −0 are one.
-        for tied in rows.chunk_by(|a, b| a.0 == b.0) {
-            let start = ties.last().map_or(0, |tie| tie.end);
-            let pd = tied[0].0;
-            let bads_start = start + tied.iter().filter(|row| !row.1).count();
-            let (good_errors, bad_errors) = (errors(pd), errors(1.0 - pd));
-            ties.push(Tie { pd, start, bads_start, end: start + tied.len(), good_errors, bad_errors });
+        let mut start = 0;
+        while start < rows.len() {
+            let mut end = start + full;
+            // What is equal stays together; by value: 0 and −0 are one.
+            while end < rows.len() && rows[end].0 == rows[end - 1].0 {
+                end += 1;
+            }
+            end = end.min(rows.len());
+            // A group of one keeps its probability to the bit.
+            let one = full == 1 || rows[start].0 == rows[end - 1].0;
+            ties.push(Tie::of(&rows[start..end], start, one));
+            start = end;
         }
         let mut sorted = SortedRows { ties, rows: rows.len(), cut: 0, sign: 1.0 };
         (_, sorted.cut, sorted.sign) = sorted.pass(&vec![1; pd.len()]);
@@ -182,6 +212,22 @@ mod tests {
 
     use super::*;
     use crate::model::measure::measure;
+
+    #[test]
+    fn many_different_probabilities_are_measured_in_groups_as_well() {
+        let n = 10 * TIES_MAX;
+        let pd: Vec<f64> = (0..n).map(|i| (i * 7919 % n) as f64 / n as f64).collect();
+        let bad: Vec<bool> = pd.iter().enumerate().map(|(i, pd)| (i * 31 % 100) as f64 / 100.0 < pd * pd).collect();
+        let rows = SortedRows::new(&pd, &bad);
+        assert!(rows.ties.len() <= TIES_MAX);
+        let (drawn, measured) = (rows.measure(&vec![1; n]), measure(&pd, &bad).unwrap());
+        let Ranking { auc, ks, .. } = drawn.ranking.unwrap();
+        for (grouped, exact) in
+            [(auc, measured.auc), (ks, measured.ks), (drawn.brier, measured.brier), (drawn.ece, measured.ece)]
+        {
+            assert!((grouped - exact).abs() < 2e-4, "{grouped} {exact}");
+        }
+    }
 
     proptest! {
         #[test]
