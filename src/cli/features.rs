@@ -165,6 +165,7 @@ exclude = ["uscc", "true_pd", "tax_zero_filings", "tax_vat_burden"]
 # evidence tells twice it may tell twice, for one department may be silent.
 min_bin_share = 0.05
 min_bin_bads = 5
+smoothing_rows = 10.0
 iv_min = 0.02
 l2 = 1.0
 correlation_max = 1.0

@@ -3,14 +3,31 @@
 use super::woe::{Counts, Population};
 
 /// The order that the bad rate keeps from bin to bin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Direction {
     /// Each bin is riskier than the one before.
     Rising,
     /// Each bin is less risky than the one before.
     Falling,
-    /// Any.
-    Free,
+    /// Any, at this charge for each turn from one to the other.
+    Turning(f64),
+}
+
+impl Direction {
+    fn takes(self, way: Way) -> bool {
+        match self {
+            Direction::Rising => way == Way::Rising,
+            Direction::Falling => way == Way::Falling,
+            Direction::Turning(_) => true,
+        }
+    }
+
+    fn turn(self) -> f64 {
+        match self {
+            Direction::Turning(charge) => charge,
+            Direction::Rising | Direction::Falling => f64::INFINITY,
+        }
+    }
 }
 
 /// What a merged bin must hold, and what it costs.
@@ -39,10 +56,13 @@ pub struct Merge {
     pub ends: Vec<usize>,
     /// Information value less charges.
     pub worth: f64,
+    /// The way that all bins lie from the one before; `None` where some turn.
+    pub keeps: Option<Way>,
 }
 
 /// The merge of neighbouring fine bins with the highest information value less charges, among all that keep `direction` and
-/// `rule`: exact, by dynamic programming over (start, end) of the last bin, in O(n³). Where no merge keeps the rule, one bin.
+/// `rule`: exact, by dynamic programming over (start, end) of the last bin and the way that it lies from the one before it, in
+/// O(n³). Where no merge keeps the rule, one bin.
 pub fn best_merge(fine: &[Counts], population: &Population, direction: Direction, rule: MergeRule) -> Merge {
     let n = fine.len();
     let mut sums = vec![Counts::default()];
@@ -53,8 +73,8 @@ pub fn best_merge(fine: &[Counts], population: &Population, direction: Direction
         goods: sums[end].goods - sums[start].goods,
         bads: sums[end].bads - sums[start].bads,
     };
-    // Of each (start, end): weight of the bin, and the best worth of fine bins 0..end whose last bin it is, with the start of
-    // the bin before it.
+    // Of each (start, end): weight of the bin, and the best worth of fine bins 0..end whose last bin it is, by the way that it
+    // lies from the one before.
     let mut cells = vec![Cell::IMPOSSIBLE; n * (n + 1)];
     for end in 1..=n {
         for start in 0..end {
@@ -63,37 +83,81 @@ pub fn best_merge(fine: &[Counts], population: &Population, direction: Direction
                 continue;
             }
             let (woe, own) = (population.woe(bin), population.iv(bin) - rule.charge);
-            let before = if start == 0 { Some((0.0, 0)) } else { best_before(&cells, n, start, woe, direction) };
-            if let Some((worth, before)) = before {
-                cells[end * n + start] = Cell { woe, worth: worth + own, before };
-            }
+            let paths = if start == 0 {
+                // The first bin lies neither way: either may follow without a turn.
+                Way::BOTH.map(|way| if direction.takes(way) { Path { worth: own, ..Path::START } } else { Path::NONE })
+            } else {
+                let before = &cells[start * n..start * n + start];
+                Way::BOTH.map(|way| match direction.takes(way) {
+                    true => best_before(before, woe, way, direction.turn(), own),
+                    false => Path::NONE,
+                })
+            };
+            cells[end * n + start] = Cell { woe, paths };
         }
     }
-    trace(&cells, n).unwrap_or_else(|| Merge { ends: vec![n], worth: population.iv(within(0, n)) - rule.charge })
+    trace(&cells, n).unwrap_or_else(|| Merge {
+        ends: vec![n],
+        worth: population.iv(within(0, n)) - rule.charge,
+        keeps: Some(Way::Rising),
+    })
+}
+
+/// How a bin lies from the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Riskier.
+    Rising,
+    /// Less risky.
+    Falling,
+}
+
+impl Way {
+    const BOTH: [Way; 2] = [Way::Rising, Way::Falling];
+}
+
+#[derive(Clone, Copy)]
+struct Path {
+    worth: f64,
+    /// Where the bin before starts, and how it lies from the one before it.
+    before: usize,
+    way_before: usize,
+    turned: bool,
+}
+
+impl Path {
+    const START: Path = Path { worth: 0.0, before: 0, way_before: 0, turned: false };
+    const NONE: Path = Path { worth: f64::NEG_INFINITY, ..Path::START };
 }
 
 #[derive(Clone, Copy)]
 struct Cell {
     woe: f64,
-    worth: f64,
-    before: usize,
+    paths: [Path; 2],
 }
 
 impl Cell {
-    const IMPOSSIBLE: Cell = Cell { woe: 0.0, worth: f64::NEG_INFINITY, before: 0 };
+    const IMPOSSIBLE: Cell = Cell { woe: 0.0, paths: [Path::NONE; 2] };
 }
 
-/// The best bin that ends at `end` and may stand before one of weight `woe`.
-fn best_before(cells: &[Cell], n: usize, end: usize, woe: f64, direction: Direction) -> Option<(f64, usize)> {
-    let mut best: Option<(f64, usize)> = None;
-    for (start, cell) in cells[end * n..end * n + end].iter().enumerate() {
-        let in_order = match direction {
-            Direction::Rising => cell.woe > woe,
-            Direction::Falling => cell.woe < woe,
-            Direction::Free => true,
+/// The best of the bins `before` that one of weight `woe`, worth `own`, may follow in the given way.
+fn best_before(before: &[Cell], woe: f64, way: Way, turn: f64, own: f64) -> Path {
+    let mut best = Path::NONE;
+    for (start, cell) in before.iter().enumerate() {
+        let in_order = match way {
+            Way::Rising => cell.woe > woe,
+            Way::Falling => cell.woe < woe,
         };
-        if in_order && cell.worth > best.map_or(f64::NEG_INFINITY, |b| b.0) {
-            best = Some((cell.worth, start));
+        if !in_order {
+            continue;
+        }
+        let same = way as usize;
+        let (straight, turned) = (cell.paths[same], cell.paths[1 - same]);
+        if straight.worth + own > best.worth {
+            best = Path { worth: straight.worth + own, before: start, way_before: same, turned: straight.turned };
+        }
+        if turned.worth + own - turn > best.worth {
+            best = Path { worth: turned.worth + own - turn, before: start, way_before: 1 - same, turned: true };
         }
     }
     best
@@ -101,19 +165,24 @@ fn best_before(cells: &[Cell], n: usize, end: usize, woe: f64, direction: Direct
 
 fn trace(cells: &[Cell], n: usize) -> Option<Merge> {
     let last = cells.get(n * n..n * n + n)?;
-    let (mut start, cell) = last.iter().enumerate().max_by(|a, b| a.1.worth.total_cmp(&b.1.worth))?;
-    if cell.worth == f64::NEG_INFINITY {
+    // Rising comes last, for of equals the last is taken: a single bin counts as rising.
+    let ways = [Way::Falling, Way::Rising];
+    let paths =
+        last.iter().enumerate().flat_map(|(start, cell)| ways.map(|way| (start, way, cell.paths[way as usize])));
+    let (mut start, way, mut path) = paths.max_by(|a, b| a.2.worth.total_cmp(&b.2.worth))?;
+    if path.worth == f64::NEG_INFINITY {
         return None;
     }
-    let (mut end, mut ends) = (n, vec![n]);
+    let (worth, keeps) = (path.worth, (!path.turned).then_some(way));
+    let mut ends = vec![n];
     while start > 0 {
-        let before = cells[end * n + start].before;
-        end = start;
-        ends.push(end);
+        ends.push(start);
+        let before = path.before;
+        path = cells[start * n + before].paths[path.way_before];
         start = before;
     }
     ends.reverse();
-    Some(Merge { ends, worth: cell.worth })
+    Some(Merge { ends, worth, keeps })
 }
 
 /// A fine bin of numbers.
@@ -182,17 +251,22 @@ mod tests {
         direction: Direction,
         rule: MergeRule,
     ) -> Option<f64> {
-        let (mut start, mut before, mut sum) = (0, None, 0.0);
+        let (mut start, mut before, mut way, mut sum) = (0, None, None, 0.0);
         for end in ends {
             let bin = fine[start..*end].iter().fold(Counts::default(), |a, b| a + *b);
             let woe = population.woe(bin);
-            let in_order = match (direction, before) {
-                (Direction::Rising, Some(before)) => before > woe,
-                (Direction::Falling, Some(before)) => before < woe,
-                _ => true,
-            };
-            if !in_order || !rule.allows(bin, population) {
+            if !rule.allows(bin, population) || before == Some(woe) {
                 return None;
+            }
+            if let Some(before) = before {
+                let lies = if before > woe { Way::Rising } else { Way::Falling };
+                match direction {
+                    Direction::Turning(charge) if way.is_some_and(|way| way != lies) => sum -= charge,
+                    Direction::Rising if lies == Way::Falling => return None,
+                    Direction::Falling if lies == Way::Rising => return None,
+                    _ => {}
+                }
+                way = Some(lies);
             }
             sum += population.iv(bin) - rule.charge;
             (start, before) = (*end, Some(woe));
@@ -204,7 +278,9 @@ mod tests {
         #[test]
         fn the_merge_is_the_best_of_all_that_keep_direction_and_rule(
             fine in prop::collection::vec((0_u64..30, 0_u64..10), 1..9),
-            direction in prop::sample::select(vec![Direction::Rising, Direction::Falling, Direction::Free]),
+            direction in prop::sample::select(vec![
+                Direction::Rising, Direction::Falling, Direction::Turning(0.0), Direction::Turning(0.1), Direction::Turning(f64::INFINITY),
+            ]),
             rows_min in 0_u64..20, bads_min in 0_u64..6,
         ) {
             let fine: Vec<Counts> = fine.into_iter().map(|(goods, bads)| Counts { goods, bads }).collect();
@@ -264,6 +340,6 @@ mod tests {
     fn nothing_to_bin_is_one_bin() {
         let population = Population::new(Counts { goods: 1, bads: 1 }, 1.0).unwrap();
         let rule = MergeRule { rows_min: 0, bads_min: 0, charge: 0.0 };
-        assert_eq!(best_merge(&[], &population, Direction::Free, rule).ends, [0]);
+        assert_eq!(best_merge(&[], &population, Direction::Turning(0.0), rule).ends, [0]);
     }
 }

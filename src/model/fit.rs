@@ -33,6 +33,26 @@ pub struct Logistic {
     pub coefficients: Vec<f64>,
 }
 
+/// How far a fit is carried.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Digits {
+    /// To the optimum, by linfa-logistic: what becomes a model.
+    All,
+    /// To a gradient per row, by linfa-logistic.
+    Until(f64),
+    /// To a gradient per row, by Newton's method alone where it gets there: what is only asked about other rows.
+    Few(f64),
+}
+
+impl Digits {
+    fn gradient_max(self) -> f64 {
+        match self {
+            Digits::All => GRADIENT_MAX,
+            Digits::Until(gradient) | Digits::Few(gradient) => gradient,
+        }
+    }
+}
+
 impl Logistic {
     /// Zero for each of `columns`.
     pub fn nothing(columns: usize) -> Logistic {
@@ -59,25 +79,37 @@ pub enum FitError {
 /// # Errors
 /// [`FitError`]; a result has always converged.
 pub fn fit_logistic(columns: &[Vec<f64>], bad: &[bool], l2: f64) -> Result<Logistic, FitError> {
-    fit_logistic_to(columns, bad, l2, GRADIENT_MAX)
+    fit_logistic_to(columns, bad, l2, &Logistic::nothing(columns.len()), Digits::All)
 }
 
-/// [`fit_logistic`] to a gradient per row of at most `gradient_max`, where fewer digits will do.
+/// [`fit_logistic`] from a start, to as many `digits` as are wanted.
 ///
 /// # Errors
 /// [`FitError`].
-pub fn fit_logistic_to(columns: &[Vec<f64>], bad: &[bool], l2: f64, gradient_max: f64) -> Result<Logistic, FitError> {
+pub fn fit_logistic_to(
+    columns: &[Vec<f64>],
+    bad: &[bool],
+    l2: f64,
+    start: &Logistic,
+    digits: Digits,
+) -> Result<Logistic, FitError> {
     let all: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    fit_from(&all, bad, l2, &Logistic::nothing(columns.len()), gradient_max)
+    fit_from(&all, bad, l2, start, digits)
 }
 
 /// Fits like [`fit_logistic`] with no coefficient below zero: the best of all such fits, found by leaving out what turns negative
 /// and taking back, one at a time, what would turn positive (an active-set method; the loss is convex). Coefficients of columns
-/// left out are 0. `start` is where the search begins; the result does not depend on it, the time does.
+/// left out are 0. `start` is where the search begins; the time depends on it, the result only within the `digits`.
 ///
 /// # Errors
 /// [`FitError`].
-pub fn fit_non_negative(columns: &[Vec<f64>], bad: &[bool], l2: f64, start: Logistic) -> Result<Logistic, FitError> {
+pub fn fit_non_negative(
+    columns: &[Vec<f64>],
+    bad: &[bool],
+    l2: f64,
+    start: Logistic,
+    digits: Digits,
+) -> Result<Logistic, FitError> {
     let mut active = vec![true; columns.len()];
     let mut taken_back = vec![0; columns.len()];
     let mut best = start;
@@ -85,7 +117,7 @@ pub fn fit_non_negative(columns: &[Vec<f64>], bad: &[bool], l2: f64, start: Logi
         let used: Vec<usize> = (0..columns.len()).filter(|i| active[*i]).collect();
         let chosen: Vec<&[f64]> = used.iter().map(|i| columns[*i].as_slice()).collect();
         let coefficients = used.iter().map(|i| best.coefficients[*i]).collect();
-        let fitted = fit_from(&chosen, bad, l2, &Logistic { intercept: best.intercept, coefficients }, GRADIENT_MAX)?;
+        let fitted = fit_from(&chosen, bad, l2, &Logistic { intercept: best.intercept, coefficients }, digits)?;
         best.intercept = fitted.intercept;
         best.coefficients.fill(0.0);
         for (i, coefficient) in used.iter().zip(&fitted.coefficients) {
@@ -109,13 +141,8 @@ pub fn fit_non_negative(columns: &[Vec<f64>], bad: &[bool], l2: f64, start: Logi
 }
 
 /// Fits from `start`; no columns leave the intercept alone.
-fn fit_from(
-    columns: &[&[f64]],
-    bad: &[bool],
-    l2: f64,
-    start: &Logistic,
-    gradient_max: f64,
-) -> Result<Logistic, FitError> {
+fn fit_from(columns: &[&[f64]], bad: &[bool], l2: f64, start: &Logistic, digits: Digits) -> Result<Logistic, FitError> {
+    let gradient_max = digits.gradient_max();
     let (rows, bads) = (bad.len(), bad.iter().filter(|b| **b).count());
     if bads == 0 || bads == rows {
         return Err(FitError::OneOutcome);
@@ -131,7 +158,16 @@ fn fit_from(
     let records = Array2::from_shape_fn((rows, columns.len()), |(row, column)| columns[column][row]);
     let problem = Problem { records, positive: &good, l2 };
     let start = start.coefficients.iter().chain([&start.intercept]).copied().collect();
-    let near = Array1::from_vec(problem.solve_coarsely_first(start, START_SHARE * gradient_max * rows as f64));
+    let near = problem.solve_coarsely_first(start, START_SHARE * gradient_max * rows as f64);
+    if let Digits::Few(_) = digits
+        && let Some((intercept, coefficients)) = near.split_last()
+    {
+        let found = Logistic { intercept: *intercept, coefficients: coefficients.to_vec() };
+        if gradient_per_row(&found, columns, bad, l2) <= gradient_max {
+            return Ok(found);
+        }
+    }
+    let near = Array1::from_vec(near);
     let data = Dataset::new(problem.records, Array1::from_iter(bad.iter().copied()));
     // linfa's parameters point to the majority class, and so must the start; in a tie to the class of the first row.
     let good_is_positive = match (2 * bads).cmp(&rows) {
@@ -238,7 +274,8 @@ mod tests {
         let opposed: Vec<f64> = a.iter().map(|x| -x).collect();
         let bad: Vec<bool> =
             (0..3000).map(|i| (i * 7919) % 100 < (50.0 - 20.0 * a[i] - 15.0 * b[i]) as usize).collect();
-        let fitted = fit_non_negative(&[opposed, a.clone(), b.clone()], &bad, 0.01, Logistic::nothing(3)).unwrap();
+        let fitted =
+            fit_non_negative(&[opposed, a.clone(), b.clone()], &bad, 0.01, Logistic::nothing(3), Digits::All).unwrap();
         let free = fit_logistic(&[a, b], &bad, 0.01).unwrap();
         assert_eq!(fitted.coefficients[0], 0.0);
         assert!((fitted.coefficients[1] - free.coefficients[0]).abs() < 1e-3, "{fitted:?} {free:?}");

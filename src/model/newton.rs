@@ -12,6 +12,8 @@ const HALVINGS_MAX: usize = 12;
 /// Rows of the sample that the first steps are taken on, about, and how near they go: its optimum is not the one that is wanted.
 const SAMPLE_ROWS: usize = 2500;
 const SAMPLE_GRADIENT: f64 = 1e-3;
+/// Columns of which the curvature of all rows is worth its cost.
+const COLUMNS_MAX: usize = 64;
 /// On the diagonal of the curvature even where there is no penalty, for columns that tell the same.
 const RIDGE: f64 = 1e-9;
 
@@ -35,6 +37,7 @@ struct Place {
 
 impl Problem<'_> {
     /// [`Problem::solve`], first on a sample of many rows: most steps only find the neighbourhood, and a sample finds it as well.
+    /// With many columns that is all: then the curvature of all rows costs more than the passes that it saves.
     pub fn solve_coarsely_first(&self, start: Vec<f64>, gradient_max: f64) -> Vec<f64> {
         let every = self.positive.len() / SAMPLE_ROWS;
         if every < 2 {
@@ -44,7 +47,8 @@ impl Problem<'_> {
         let positive = self.positive.select(Axis(0), &chosen);
         let l2 = self.l2 / every as f64;
         let sample = Problem { records: self.records.select(Axis(0), &chosen), positive: &positive, l2 };
-        self.solve(sample.solve(start, SAMPLE_GRADIENT * chosen.len() as f64), gradient_max)
+        let near = sample.solve(start, SAMPLE_GRADIENT * chosen.len() as f64);
+        if self.records.ncols() > COLUMNS_MAX { near } else { self.solve(near, gradient_max) }
     }
 
     /// Steps from `start` (the intercept last) until the gradient's norm is at most `gradient_max`, or no step helps any more.

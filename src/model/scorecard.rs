@@ -9,7 +9,7 @@ use super::additive::{Means, in_parallel};
 use super::artifact::LeftOut;
 use super::collinear::{Pruned, prune};
 use super::dataset::Dataset;
-use super::fit::{FitError, Logistic, fit_logistic_to, fit_non_negative};
+use super::fit::{Digits, FitError, Logistic, fit_logistic_to, fit_non_negative};
 use super::folds::stratified;
 use super::spec::TrainingSpec;
 use super::woe::{Counts, Population};
@@ -28,18 +28,19 @@ pub struct Scorecard {
 }
 
 /// The penalties that cross-validation chooses from.
-const L2_TRIED: [f64; 4] = [0.3, 3.0, 30.0, 300.0];
-/// Folds and rows of that choice; it needs few digits. The penalty is of the summed loss, so the best one for some of the rows is
-/// about the best for all, where it matters less.
+const L2_TRIED: [f64; 5] = [100.0, 30.0, 10.0, 3.0, 0.3];
+/// Folds and rows of that choice. The penalty is of the summed loss, so the best one for some of the rows is about the best for all.
 const L2_FOLDS: u32 = 3;
-const L2_ROWS_MAX: usize = 4000;
-const GRADIENT_MAX: f64 = 1e-4;
+const L2_ROWS_MAX: usize = 8000;
+const L2_GRADIENT_MAX: f64 = 1e-4;
+/// Gradient per row of fits that are only asked about the rows that they leave out.
+const FOLD_GRADIENT_MAX: f64 = 1e-5;
 /// Rows that tell whether columns are correlated.
 const PRUNING_ROWS_MAX: usize = 5000;
 
 /// Bins the `fine` columns, keeps those with enough information, and fits them, leaving out what another column tells as well and what
-/// would get a coefficient of the wrong sign. `None` when no column is left. `near` is a scorecard of about the same rows, where there
-/// is one: it saves time and changes nothing.
+/// would get a coefficient of the wrong sign. `None` when no column is left. `near` is the scorecard of all rows, where this one is of
+/// a fold: the fit begins there, and need not be carried to the last digit.
 ///
 /// # Errors
 /// [`FitError`] when the regression fails.
@@ -59,7 +60,8 @@ pub fn fit_scorecard(
     }
     // Weights point to good, so a coefficient below zero would turn a table's direction of risk around.
     let start = near.map_or_else(|| Logistic::nothing(tables.len()), |near| near.start_for(&tables));
-    let fitted = fit_non_negative(&weights, &bad, l2, start)?;
+    let digits = if near.is_some() { Digits::Few(FOLD_GRADIENT_MAX) } else { Digits::All };
+    let fitted = fit_non_negative(&weights, &bad, l2, start, digits)?;
     let (mut kept, mut coefficients) = (Vec::new(), Vec::new());
     for (table, coefficient) in tables.into_iter().zip(fitted.coefficients) {
         if coefficient > 0.0 {
@@ -159,33 +161,48 @@ pub fn choose_l2(
         return Ok(l2);
     }
     let some = some_of(rows, L2_ROWS_MAX);
-    let (tables, _) = binned(data, fine, &some, spec)?;
     let bad: Vec<bool> = some.iter().map(|row| data.bad[*row]).collect();
-    let weights = weights(fine, &tables, &some);
     let fold_of = stratified(&bad, L2_FOLDS, means.seed);
-    let losses = in_parallel(L2_TRIED.len() * L2_FOLDS as usize, means.threads, &|i| {
-        let (l2, fold) = (L2_TRIED[i / L2_FOLDS as usize], (i % L2_FOLDS as usize) as u32);
-        let (outside, inside): (Vec<usize>, Vec<usize>) = (0..bad.len()).partition(|i| fold_of[*i] == fold);
-        let columns: Vec<Vec<f64>> = weights.iter().map(|column| inside.iter().map(|i| column[*i]).collect()).collect();
-        let outcomes: Vec<bool> = inside.iter().map(|i| bad[*i]).collect();
-        let fitted = fit_logistic_to(&columns, &outcomes, l2, GRADIENT_MAX)?;
-        let loss = |i: usize| {
-            let terms = weights.iter().zip(&fitted.coefficients).map(|(column, c)| c * column[i]);
-            let log_odds = fitted.intercept + terms.sum::<f64>();
-            let towards = if bad[i] { log_odds } else { -log_odds };
-            towards.max(0.0) + (-towards.abs()).exp().ln_1p()
-        };
-        Ok(outside.into_iter().map(loss).sum::<f64>())
+    let losses = in_parallel(L2_FOLDS as usize, means.threads, &|fold| {
+        let (outside, inside): (Vec<usize>, Vec<usize>) = (0..bad.len()).partition(|i| fold_of[*i] as usize == fold);
+        let [outside, inside] = [outside, inside].map(|part| part.into_iter().map(|i| some[i]).collect::<Vec<usize>>());
+        losses_outside(data, fine, &inside, &outside, spec)
     });
-    let mut best = (f64::INFINITY, 1.0);
-    for (l2, folds) in L2_TRIED.into_iter().zip(losses.chunks(L2_FOLDS as usize)) {
-        // A penalty that did not converge is not chosen.
-        let loss: f64 = folds.iter().map(|loss: &Result<f64, FitError>| *loss.as_ref().unwrap_or(&f64::INFINITY)).sum();
-        if loss < best.0 {
-            best = (loss, l2);
+    let losses = losses.into_iter().collect::<Result<Vec<_>, FitError>>()?;
+    let total = |i: &usize| losses.iter().map(|of_fold| of_fold[*i]).sum::<f64>();
+    let best = (0..L2_TRIED.len()).min_by(|a, b| total(a).total_cmp(&total(b)));
+    Ok(best.map_or(1.0, |i| L2_TRIED[i]))
+}
+
+/// The loss on the rows `outside` of fits to those `inside`, with each penalty. The bins are those of the rows inside: on bins that
+/// have seen the rows left out, too small a penalty looks best.
+fn losses_outside(
+    data: &Dataset,
+    fine: &[FineColumn<'_>],
+    inside: &[usize],
+    outside: &[usize],
+    spec: &TrainingSpec,
+) -> Result<[f64; L2_TRIED.len()], FitError> {
+    let (tables, _) = binned(data, fine, inside, spec)?;
+    let bad = |rows: &[usize]| rows.iter().map(|row| data.bad[*row]).collect::<Vec<bool>>();
+    let (of_inside, bad_inside) = (weights(fine, &tables, inside), bad(inside));
+    let (of_outside, bad_outside) = (weights(fine, &tables, outside), bad(outside));
+    let mut start = Logistic::nothing(tables.len());
+    let mut losses = [f64::INFINITY; L2_TRIED.len()];
+    for (loss, l2) in losses.iter_mut().zip(L2_TRIED) {
+        // A penalty that does not converge is not chosen.
+        let Ok(fitted) = fit_logistic_to(&of_inside, &bad_inside, l2, &start, Digits::Few(L2_GRADIENT_MAX)) else {
+            continue;
+        };
+        let mut log_odds = vec![fitted.intercept; outside.len()];
+        for (column, coefficient) in of_outside.iter().zip(&fitted.coefficients) {
+            log_odds.iter_mut().zip(column).for_each(|(sum, x)| *sum += coefficient * x);
         }
+        let missed = log_odds.iter().zip(&bad_outside).map(|(z, bad)| if *bad { *z } else { -z });
+        *loss = missed.map(|z| z.max(0.0) + (-z.abs()).exp().ln_1p()).sum();
+        start = fitted;
     }
-    Ok(best.1)
+    Ok(losses)
 }
 
 impl Scorecard {

@@ -139,7 +139,7 @@ pub enum SignRule {
     /// Any shape.
     #[serde(rename = "none")]
     Free,
-    /// Whichever of `+` and `-` the data bear out better.
+    /// Whichever of `+` and `-` the data bear out better, with turns where they tell much more.
     #[serde(rename = "auto")]
     Auto,
 }
@@ -199,12 +199,12 @@ impl Default for TrainingSpec {
             exclude: Vec::new(),
             default_sign: None,
             min_bin_share: 0.02,
-            min_bin_bads: 20,
+            min_bin_bads: 10,
             prebins: 50,
             min_level_rows: 20,
-            smoothing_rows: 10.0,
+            smoothing_rows: 3.0,
             bin_penalty: 1.0,
-            iv_min: 0.005,
+            iv_min: 0.002,
             iv_warn: 0.5,
             correlation_max: 0.98,
             vif_max: 100.0,

@@ -4,7 +4,7 @@
 //! the weights together. The scale is chosen by cross-validation, from nearly one common weight to nearly free ones.
 
 use super::super::dataset::Dataset;
-use super::super::fit::{FitError, Logistic, fit_logistic_to};
+use super::super::fit::{Digits, FitError, Logistic, fit_logistic_to};
 use super::super::folds::stratified;
 use super::axes::FineColumn;
 use super::tables::{Tables, Weights};
@@ -111,7 +111,8 @@ impl Refit<'_> {
         // Columns point to the good outcome, as the regression does.
         let mut columns = vec![places.iter().map(|i| -sum(i)).collect::<Vec<f64>>()];
         columns.extend(left_out.terms.iter().map(|column| places.iter().map(|i| -scale * column[*i]).collect()));
-        let Logistic { intercept, coefficients } = fit_logistic_to(&columns, &bad, L2, GRADIENT_MAX)?;
+        let (start, digits) = (Logistic::nothing(columns.len()), Digits::Until(GRADIENT_MAX));
+        let Logistic { intercept, coefficients } = fit_logistic_to(&columns, &bad, L2, &start, digits)?;
         let Some((common, own)) = coefficients.split_first() else { return Err(FitError::BadColumn) };
         let of_terms = own.iter().map(|own| (common + scale * own).max(0.0)).collect();
         Ok(Weights { intercept: -intercept, of_start: *common, of_terms })

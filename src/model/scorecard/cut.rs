@@ -4,15 +4,17 @@ use std::collections::HashMap;
 
 use super::fine::{FineColumn, FineCut};
 use crate::model::artifact::{Shape, Sign};
-use crate::model::bins::{Direction, FineBin, Merge, MergeRule, best_merge, round_edge};
+use crate::model::bins::{Direction, FineBin, Merge, MergeRule, Way, best_merge, round_edge};
 use crate::model::dataset::Dataset;
 use crate::model::spec::{SignRule, TrainingSpec};
 use crate::model::woe::{Counts, Population};
 
-/// With `auto`, a feature keeps a direction unless that would cost more than this share of what its bins tell, and more than a
-/// turn is worth by chance: some ratios are bad when they are low and when they are high.
-const ONE_WAY_SHARE: f64 = 0.8;
-const TURNS_CHARGE: f64 = 30.0;
+/// What a turn must bring with `auto`, in multiples of the information value that chance gives to a bin, and as a share of what
+/// the best bins without a turn tell. Some ratios are bad when they are low and when they are high, and one turn tells that; each
+/// further turn mostly follows noise. Chance alone does not settle it: with many rows even a slight dent is no chance, but a
+/// feature that keeps its direction is easier to explain, and beside the other features the dent seldom holds.
+const TURN_CHANCE: f64 = 12.0;
+const TURN_SHARE: f64 = 0.15;
 
 /// A column cut into bins.
 #[derive(Debug, Clone)]
@@ -134,13 +136,17 @@ fn cut_numbers(fine: &[FineBin], seen: Seen, population: &Population, spec: &Tra
     let (merged, sign) = match sign {
         SignRule::Plus => (merge(Direction::Rising), Sign::Plus),
         SignRule::Minus => (merge(Direction::Falling), Sign::Minus),
-        SignRule::Free => (merge(Direction::Free), Sign::Free),
+        SignRule::Free => (merge(Direction::Turning(0.0)), Sign::Free),
         SignRule::Auto => {
-            let (rising, falling) = (merge(Direction::Rising), merge(Direction::Falling));
-            let (best, sign) = if falling.worth > rising.worth { (falling, Sign::Minus) } else { (rising, Sign::Plus) };
-            let free = merge(Direction::Free);
-            let plain = best.worth >= ONE_WAY_SHARE * free.worth - rule.charge * TURNS_CHARGE;
-            if plain { (best, sign) } else { (free, Sign::Free) }
+            let plain = merge(Direction::Turning(f64::INFINITY)).worth.max(0.0);
+            let turn = TURN_CHANCE * population.iv_of_chance() + TURN_SHARE * plain;
+            let merged = merge(Direction::Turning(turn));
+            let sign = match merged.keeps {
+                Some(Way::Rising) => Sign::Plus,
+                Some(Way::Falling) => Sign::Minus,
+                None => Sign::Free,
+            };
+            (merged, sign)
         }
     };
     let edges = merged.ends.windows(2).map(|pair| edge_at(fine, pair[0])).collect();
@@ -177,7 +183,7 @@ fn cut_words(levels: &[String], seen: Seen, population: &Population, spec: &Trai
     let filled = groups.iter().map(|g| count(&g.0).rows()).sum::<u64>();
     let groups = pack(groups, spec.prebins, filled, |group| count(group).rows());
     let fine: Vec<Counts> = groups.iter().map(|group| count(&group.0)).collect();
-    let merged = best_merge(&fine, population, Direction::Free, merge_rule(filled, population, spec));
+    let merged = best_merge(&fine, population, Direction::Turning(0.0), merge_rule(filled, population, spec));
     let mut cut = Cut {
         shape: Shape::Numeric { edges: Vec::new() },
         sign: Sign::Free,
