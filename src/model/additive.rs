@@ -3,16 +3,19 @@
 //! 1. Every feature is cut into fine bins ([`axes`]), without a look at the outcome.
 //! 2. A few bags are boosted with trees of two levels over any two features ([`boost`], [`tree`]); the pairs that gain most stay.
 //! 3. All bags are boosted with these pairs only. A bag leaves out one fold of the rows; these stop it, and every row is left out
-//!    by some bags: their predictions for it are honest.
+//!    by some bags.
 //! 4. The trees of a bag add up to tables; the tables of all bags are averaged and purified ([`tables`]).
 //! 5. A logistic regression on the left-out predictions, table by table, gives every table its weight ([`refit`]).
 //! 6. Neighbouring bins that hardly differ are joined ([`coarse`]).
+//!
+//! What the model is worth is measured by doing all of this again on parts of the rows ([`nested`]).
 //!
 //! A feature with a direction keeps it in every tree, stands in no pair, and gets no weight below zero.
 
 pub mod axes;
 pub mod boost;
 pub mod coarse;
+pub mod nested;
 pub mod points;
 pub mod refit;
 pub mod tables;
@@ -44,8 +47,8 @@ const PATIENCE: usize = 100;
 const EXPLORING_BAGS: usize = 4;
 const EXPLORING_RATE: f64 = 0.1;
 const EXPLORING_PATIENCE: usize = 30;
-/// Folds of the rows: a bag leaves one of them out.
-pub const FOLDS: usize = 8;
+/// Folds of the rows: a bag leaves one of them out. Where an outcome is rarer than that, as many as it has rows.
+const FOLDS: usize = 8;
 /// A word with fewer rows is pooled with the other rare ones.
 const LEVEL_ROWS_MIN: u64 = 5;
 
@@ -64,8 +67,6 @@ pub struct Additive {
     pub joined: Joined,
     /// The direction of each feature.
     pub signs: Vec<Sign>,
-    /// For each row that it was fitted on, in their order: log-odds of the bad outcome by tables that had not seen it.
-    pub held_out: Vec<f64>,
 }
 
 /// Means to do the work.
@@ -111,14 +112,14 @@ pub fn fit_additive(
         tables
     });
     let refit = Refit { data, columns: &columns, pairs: &pairs, rows, bags: &bags, tables: &tables };
-    let (weights, held_out) = refit.fit(means)?;
+    let weights = refit.fit(means)?;
     let mut mean = Tables::mean(&tables).ok_or(FitError::OneOutcome)?;
     mean.weigh(&weights);
     let (mut pairs, mut support) = (pairs, support);
     mean.drop_idle_pairs(&mut pairs, &mut support);
     mean.purify(&columns, &pairs, &support);
     let joined = coarse::join_bins(&mut mean, &columns, &pairs, &support);
-    Ok(Additive { columns, pairs, tables: mean, support, joined, signs, held_out })
+    Ok(Additive { columns, pairs, tables: mean, support, joined, signs })
 }
 
 impl Additive {
@@ -138,11 +139,13 @@ pub struct Bag {
 /// Folds, each left out once by a bag, and again with other folds, until there are enough bags.
 fn bags(data: &Dataset, rows: &[usize], settings: &AdditiveSpec, seed: u64) -> Vec<Bag> {
     let bad: Vec<bool> = rows.iter().map(|row| data.bad[*row]).collect();
-    let rounds = settings.bags.div_ceil(FOLDS);
+    let bads = bad.iter().filter(|bad| **bad).count();
+    let folds = FOLDS.min(bads).min(bad.len() - bads).max(2);
+    let rounds = settings.bags.div_ceil(folds);
     let mut bags = Vec::new();
     for round in 0..rounds {
-        let fold_of = stratified(&bad, FOLDS as u32, mix(seed, round as u64));
-        for fold in 0..FOLDS as u32 {
+        let fold_of = stratified(&bad, folds as u32, mix(seed, round as u64));
+        for fold in 0..folds as u32 {
             let (outside, inside): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|i| fold_of[*i] == fold);
             let rows_of = |places: Vec<usize>| places.into_iter().map(|i| rows[i]).collect();
             bags.push(Bag { inside: rows_of(inside), outside: rows_of(outside) });

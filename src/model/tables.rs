@@ -1,5 +1,6 @@
 //! Fitted tables of either kind, on the way to points.
 
+use super::additive::nested::{self, out_of_fold};
 use super::additive::points::InPoints;
 use super::additive::{Additive, Means, fit_additive, in_parallel};
 use super::artifact::{Bin, Characteristic, Kind, LeftOut};
@@ -22,6 +23,8 @@ pub(super) struct Tables {
     pub folds: u32,
     /// Candidates that did not make it.
     pub left_out: Vec<LeftOut>,
+    /// What whoever approves the model should know of how it came about.
+    pub warnings: Vec<String>,
 }
 
 enum Fitted {
@@ -44,16 +47,7 @@ impl Tables {
         }
         match kind {
             Kind::Scorecard => scorecard(data, candidates, rows, spec, means),
-            Kind::Additive => {
-                let additive = fit_additive(data, candidates, rows, spec, means)?;
-                Ok(Some(Tables {
-                    intercept: -additive.tables.intercept,
-                    held_out: additive.held_out.iter().map(|bad| -bad).collect(),
-                    folds: super::additive::FOLDS as u32,
-                    left_out: Vec::new(),
-                    fitted: Fitted::Additive(Box::new(additive)),
-                }))
-            }
+            Kind::Additive => additive(data, candidates, rows, spec, means).map(Some),
         }
     }
 
@@ -79,6 +73,33 @@ impl Tables {
             }
         }
     }
+}
+
+fn additive(
+    data: &Dataset,
+    candidates: &[usize],
+    rows: &[usize],
+    spec: &TrainingSpec,
+    means: &Means<'_>,
+) -> Result<Tables, FitError> {
+    let measured = out_of_fold(data, candidates, rows, spec, means)?;
+    let mut spec = spec.clone();
+    let mut warnings = Vec::new();
+    if spec.additive.pairs_per_feature > 0.0 && !measured.pairs {
+        spec.additive.pairs_per_feature = 0.0;
+        warnings.push("pairs of features did not help on rows that were left out: the model has none".to_owned());
+    }
+    let progress = |share: f64| (means.progress)(nested::SHARE + (1.0 - nested::SHARE) * share);
+    let own = Means { seed: means.seed, threads: means.threads, progress: &progress };
+    let fitted = fit_additive(data, candidates, rows, &spec, &own)?;
+    Ok(Tables {
+        intercept: -fitted.tables.intercept,
+        held_out: measured.log_odds_bad.iter().map(|bad| -bad).collect(),
+        folds: measured.folds,
+        left_out: Vec::new(),
+        warnings,
+        fitted: Fitted::Additive(Box::new(fitted)),
+    })
 }
 
 fn scorecard(
@@ -117,6 +138,7 @@ fn scorecard(
         held_out,
         folds: spec.folds,
         left_out: card.left_out.clone(),
+        warnings: Vec::new(),
         fitted: Fitted::Scorecard(Box::new(card)),
     }))
 }

@@ -135,6 +135,7 @@ pub fn train(
     }
     left_out.extend(in_points.left_out.into_iter().chain(tables.left_out.iter().cloned()));
     let mut warnings = time.warnings.clone();
+    warnings.extend(tables.warnings.iter().cloned());
     warnings.extend(self::warnings(&in_points.characteristics, bads as u64, calibration, spec));
     let mut artifact = Artifact {
         format: FORMAT.to_owned(),

@@ -43,14 +43,14 @@ struct LeftOut {
 }
 
 impl Refit<'_> {
-    /// The weights, and for each of `rows` log-odds of the bad outcome by weights that had not seen it.
+    /// The weights.
     ///
     /// # Errors
     /// [`FitError`] when not even one common weight can be fitted.
-    pub fn fit(&self, means: &Means<'_>) -> Result<(Weights, Vec<f64>), FitError> {
+    pub fn fit(&self, means: &Means<'_>) -> Result<Weights, FitError> {
         let left_out = self.left_out();
         let count = self.rows.len();
-        // A stratified part of the rows where there are very many; the others are then as good as new ones.
+        // A stratified part of the rows where there are very many.
         let parts = count.div_ceil(ROWS_MAX).max(1);
         let part_of = stratified(&left_out.bad, parts as u32, mix(means.seed, 3000));
         let chosen: Vec<usize> = (0..count).filter(|i| part_of[*i] == 0).collect();
@@ -68,21 +68,18 @@ impl Refit<'_> {
             let weights = weights?;
             Some(chosen.iter().zip(&fold_of).map(|(i, fold)| left_out.log_odds(weights[*fold as usize], *i)).collect())
         };
-        let mut best: Option<(f64, f64, Vec<f64>)> = None;
+        let mut best: Option<(f64, f64)> = None;
         for (i, scale) in SCALES.into_iter().enumerate() {
             let Some(log_odds) = predicted(i) else { continue };
             let loss = loss(&log_odds, &chosen_bad);
             if best.as_ref().is_none_or(|best| loss < best.0) {
-                best = Some((loss, scale, log_odds));
+                best = Some((loss, scale));
             }
         }
-        let Some((_, scale, honest)) = best else {
+        let Some((_, scale)) = best else {
             return Err(FitError::NotConverged("no weights for the tables were found".to_owned()));
         };
-        let weights = self.weights(&left_out, &chosen, scale)?;
-        let mut held_out: Vec<f64> = (0..count).map(|i| left_out.log_odds(&weights, i)).collect();
-        chosen.iter().zip(honest).for_each(|(i, log_odds)| held_out[*i] = log_odds);
-        Ok((weights, held_out))
+        self.weights(&left_out, &chosen, scale)
     }
 
     fn left_out(&self) -> LeftOut {
@@ -127,7 +124,7 @@ impl LeftOut {
 }
 
 /// Mean logarithmic loss of log-odds of the bad outcome.
-fn loss(log_odds: &[f64], bad: &[bool]) -> f64 {
+pub(super) fn loss(log_odds: &[f64], bad: &[bool]) -> f64 {
     let of = |(log_odds, bad): (&f64, &bool)| {
         let towards = if *bad { -log_odds } else { *log_odds };
         towards.max(0.0) + (-towards.abs()).exp().ln_1p()
