@@ -166,6 +166,7 @@ exclude = ["uscc", "true_pd", "tax_zero_filings", "tax_vat_burden"]
 min_bin_share = 0.05
 min_bin_bads = 5
 smoothing_rows = 10.0
+folds = 5
 iv_min = 0.02
 l2 = 1.0
 correlation_max = 1.0

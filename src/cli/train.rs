@@ -108,12 +108,17 @@ pub fn run(args: TrainArgs) -> Result<(), TrainCommandError> {
         }
     };
     let reading = progress::of_file(&args.data, 2, "reading");
-    let data = load(&args.data, &args.target, &spec, &|file| progress::watch(&reading, file))?;
+    let (data, data_sha256) = std::thread::scope(|scope| {
+        let digest = scope.spawn(|| sha256(&args.data));
+        let data = load(&args.data, &args.target, &spec, &|file| progress::watch(&reading, file))?;
+        let digest = digest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok::<_, DataError>((data, digest))
+    })?;
     reading.finish_and_clear();
     let origin = Origin {
         id: args.out.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned()),
         target: args.target.clone(),
-        data_sha256: sha256(&args.data)?,
+        data_sha256,
     };
     let training = progress::of_share("training");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -157,8 +157,9 @@ fn fit_from(columns: &[&[f64]], bad: &[bool], l2: f64, start: &Logistic, digits:
     let good = Array1::from_iter(bad.iter().map(|bad| f64::from(u8::from(!bad))));
     let records = Array2::from_shape_fn((rows, columns.len()), |(row, column)| columns[column][row]);
     let problem = Problem { records, positive: &good, l2 };
+    let anywhere = start.coefficients.iter().all(|c| *c == 0.0);
     let start = start.coefficients.iter().chain([&start.intercept]).copied().collect();
-    let near = problem.solve_coarsely_first(start, START_SHARE * gradient_max * rows as f64);
+    let near = problem.solve(start, START_SHARE * gradient_max * rows as f64, anywhere);
     if let Digits::Few(_) = digits
         && let Some((intercept, coefficients)) = near.split_last()
     {

@@ -27,6 +27,20 @@ pub(super) struct Problem<'a> {
     pub l2: f64,
 }
 
+/// Some of a problem's rows.
+struct Sample {
+    records: Array2<f64>,
+    positive: Array1<f64>,
+    l2: f64,
+}
+
+impl Sample {
+    fn solve(self, start: Vec<f64>) -> Vec<f64> {
+        let gradient_max = SAMPLE_GRADIENT * self.positive.len() as f64;
+        Problem { records: self.records, positive: &self.positive, l2: self.l2 }.steps(start, gradient_max)
+    }
+}
+
 /// Where the parameters stand; the intercept is the last.
 struct Place {
     parameters: Vec<f64>,
@@ -36,23 +50,30 @@ struct Place {
 }
 
 impl Problem<'_> {
-    /// [`Problem::solve`], first on a sample of many rows: most steps only find the neighbourhood, and a sample finds it as well.
-    /// With many columns that is all: then the curvature of all rows costs more than the passes that it saves.
-    pub fn solve_coarsely_first(&self, start: Vec<f64>, gradient_max: f64) -> Vec<f64> {
+    /// Steps from `start` (the intercept last) until the gradient's norm is at most `gradient_max`, or no step helps any more.
+    ///
+    /// From `anywhere`, the first steps are taken on a sample of many rows: they only find the neighbourhood, and a sample finds it
+    /// as well. With many columns nothing more is done: the curvature of all rows would cost more than the passes that it saves.
+    pub fn solve(&self, start: Vec<f64>, gradient_max: f64, anywhere: bool) -> Vec<f64> {
         let every = self.positive.len() / SAMPLE_ROWS;
         if every < 2 {
-            return self.solve(start, gradient_max);
+            return self.steps(start, gradient_max);
         }
-        let chosen: Vec<usize> = (0..self.positive.len()).step_by(every).collect();
-        let positive = self.positive.select(Axis(0), &chosen);
-        let l2 = self.l2 / every as f64;
-        let sample = Problem { records: self.records.select(Axis(0), &chosen), positive: &positive, l2 };
-        let near = sample.solve(start, SAMPLE_GRADIENT * chosen.len() as f64);
-        if self.records.ncols() > COLUMNS_MAX { near } else { self.solve(near, gradient_max) }
+        let many = self.records.ncols() > COLUMNS_MAX;
+        let near = if anywhere { self.sampled(every).solve(start) } else { start };
+        if many { near } else { self.steps(near, gradient_max) }
     }
 
-    /// Steps from `start` (the intercept last) until the gradient's norm is at most `gradient_max`, or no step helps any more.
-    pub fn solve(&self, start: Vec<f64>, gradient_max: f64) -> Vec<f64> {
+    fn sampled(&self, every: usize) -> Sample {
+        let chosen: Vec<usize> = (0..self.positive.len()).step_by(every).collect();
+        Sample {
+            records: self.records.select(Axis(0), &chosen),
+            positive: self.positive.select(Axis(0), &chosen),
+            l2: self.l2 / every as f64,
+        }
+    }
+
+    fn steps(&self, start: Vec<f64>, gradient_max: f64) -> Vec<f64> {
         let mut place = self.place(start);
         for _ in 0..STEPS_MAX {
             let gradient = self.gradient(&place);
@@ -178,7 +199,7 @@ mod tests {
             let x = |row: usize| (row % 17) as f64 - 8.0;
             let records = Array2::from_shape_fn((400, 2), |(row, column)| x(row) + slope * (column * row) as f64);
             let problem = Problem { records, positive: &positive, l2: 1e-3 };
-            let place = problem.place(problem.solve(vec![0.0; 3], 1e-6));
+            let place = problem.place(problem.solve(vec![0.0; 3], 1e-6, true));
             let gradient = problem.gradient(&place);
             assert!(gradient.iter().all(|slope| slope.abs() < 1e-5), "{gradient:?}");
         }

@@ -34,7 +34,7 @@ const L2_FOLDS: u32 = 3;
 const L2_ROWS_MAX: usize = 8000;
 const L2_GRADIENT_MAX: f64 = 1e-4;
 /// Gradient per row of fits that are only asked about the rows that they leave out.
-const FOLD_GRADIENT_MAX: f64 = 1e-5;
+const FOLD_GRADIENT_MAX: f64 = 3e-5;
 /// Rows that tell whether columns are correlated.
 const PRUNING_ROWS_MAX: usize = 5000;
 

@@ -45,11 +45,12 @@ fn reason_against(name: &str, values: &Values, spec: &TrainingSpec) -> Option<St
     {
         return Some("all its values are infinite".to_owned());
     }
-    let (filled, different) = values.filled_and_different(usize::MAX);
-    let rows = match values {
-        Values::Numeric(numbers) => numbers.len(),
-        Values::Text { codes, .. } => codes.len(),
+    // Of numbers it matters only whether there are two.
+    let (rows, different_max) = match values {
+        Values::Numeric(numbers) => (numbers.len(), 2),
+        Values::Text { codes, .. } => (codes.len(), usize::MAX),
     };
+    let (filled, different) = values.filled_and_different(different_max);
     let words = matches!(values, Values::Text { .. });
     if filled == 0 {
         Some("all its values are missing".to_owned())

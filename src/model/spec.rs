@@ -57,8 +57,9 @@ pub struct TrainingSpec {
     /// L2 penalty of the logistic regression on the weights of evidence; without it, chosen by cross-validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub l2: Option<f64>,
-    /// Folds for out-of-fold measures and calibration.
-    pub folds: u32,
+    /// Folds for a scorecard's out-of-fold measures and calibration; without it five, three where there are many rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<u32>,
     /// How additive models are boosted.
     pub additive: AdditiveSpec,
     /// The scale of the points.
@@ -209,7 +210,7 @@ impl Default for TrainingSpec {
             correlation_max: 0.98,
             vif_max: 100.0,
             l2: None,
-            folds: 5,
+            folds: None,
             additive: AdditiveSpec::default(),
             scaling: Scaling::default(),
             grades: vec![
@@ -270,7 +271,9 @@ impl TrainingSpec {
         within("additive.pairs_per_feature", pairs, 0.0, 100.0, "it must lie between 0 and 100")?;
         let rate = self.additive.learning_rate;
         within("additive.learning_rate", rate, 0.001, 1.0, "it must lie between 0.001 and 1")?;
-        within("folds", f64::from(self.folds), 2.0, 20.0, "it must lie between 2 and 20")?;
+        if let Some(folds) = self.folds {
+            within("folds", f64::from(folds), 2.0, 20.0, "it must lie between 2 and 20")?;
+        }
         if !self.scaling.is_sound() {
             let value = format!("{:?}", self.scaling);
             return Err(SpecError::Value { key: "scaling", value, hint: "odds and pdo must be above 0, all finite" });

@@ -12,6 +12,11 @@ use super::scorecard::{Binned, FineColumn, Scorecard, choose_l2, fit_scorecard};
 use super::spec::TrainingSpec;
 use super::woe::{Counts, Population};
 
+/// Folds of a scorecard's rows, and from which number of rows on fewer tell as much.
+const FOLDS: u32 = 5;
+const FOLDS_OF_MANY: u32 = 3;
+const MANY_ROWS: usize = 10_000;
+
 /// Tables, and what they say of rows that they had not seen.
 pub(super) struct Tables {
     fitted: Fitted,
@@ -110,14 +115,15 @@ fn scorecard(
     means: &Means<'_>,
 ) -> Result<Option<Tables>, FitError> {
     let bad: Vec<bool> = rows.iter().map(|row| data.bad[*row]).collect();
-    let fold_of = stratified(&bad, spec.folds, means.seed);
+    let folds = spec.folds.unwrap_or(if rows.len() > MANY_ROWS { FOLDS_OF_MANY } else { FOLDS });
+    let fold_of = stratified(&bad, folds, means.seed);
     let fine =
         in_parallel(candidates.len(), means.threads, &|i| FineColumn::cut(data, candidates[i], rows, spec.prebins));
     let l2 = choose_l2(data, &fine, rows, spec, means)?;
     let Some(card) = fit_scorecard(data, &fine, rows, spec, l2, None)? else { return Ok(None) };
-    let steps = f64::from(spec.folds + 1);
+    let steps = f64::from(folds + 1);
     let done = std::sync::atomic::AtomicU32::new(1);
-    let cards = in_parallel(spec.folds as usize, means.threads, &|fold| {
+    let cards = in_parallel(folds as usize, means.threads, &|fold| {
         let inside: Vec<usize> = (0..rows.len()).filter(|i| fold_of[*i] as usize != fold).map(|i| rows[i]).collect();
         let fitted = fit_scorecard(data, &fine, &inside, spec, l2, Some(&card));
         (means.progress)(f64::from(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1) / steps);
@@ -136,7 +142,7 @@ fn scorecard(
     Ok(Some(Tables {
         intercept: card.logistic.intercept,
         held_out,
-        folds: spec.folds,
+        folds,
         left_out: card.left_out.clone(),
         warnings: Vec::new(),
         fitted: Fitted::Scorecard(Box::new(card)),
