@@ -231,7 +231,7 @@ fn memory_does_not_grow_with_the_file_not_even_when_all_rows_are_bad() {
 
 #[test]
 fn a_signal_leaves_nothing_half_done_behind() {
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let folder = folder_with_model();
         folder.write("in.csv", wide::csv(400_000, NUMBERS, WORDS, 6).replacen("MA00000001,", "MA00000001,x", 1));
         folder.write("out.csv", "what was there before");
@@ -251,6 +251,29 @@ fn a_signal_leaves_nothing_half_done_behind() {
         assert_eq!(folder.names(), ["in.csv", "model.json", "out.csv"]);
         assert_eq!(folder.read("out.csv"), "what was there before");
     }
+}
+
+#[test]
+fn a_job_that_was_told_to_outlive_its_terminal_does() {
+    let folder = folder_with_model();
+    folder.write("in.csv", wide::csv(200_000, NUMBERS, WORDS, 6));
+    let (model, data, out) = (folder.path("model.json"), folder.path("in.csv"), folder.path("out.csv"));
+    // What `nohup` does before it becomes the program.
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_yuxin"), "score", "--threads", "1"])
+        .args(["--model", text(&model), "--data", text(&data), "--out", text(&out)])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !folder.names().iter().any(|name| name.ends_with(".tmp")) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be told");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(folder.read("out.csv").lines().count(), 200_001);
 }
 
 fn any_value() -> impl Strategy<Value = Value<'static>> {
