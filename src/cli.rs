@@ -8,6 +8,7 @@ pub mod export;
 pub mod features;
 pub mod interrupt;
 pub mod keys;
+pub mod one_file;
 pub mod progress;
 pub mod sandbox;
 pub mod score;

@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use thiserror::Error;
 
+use super::one_file::{OneFile, apart};
 use crate::data::DataError;
 use crate::data::sink::write_whole;
 use crate::model::export::ExportError;
@@ -72,6 +73,9 @@ impl From<Dialect> for sql::Dialect {
 /// An export that wrote nothing.
 #[derive(Debug, Error)]
 pub enum ExportCommandError {
+    /// The output would replace the model.
+    #[error(transparent)]
+    OneFile(#[from] OneFile),
     /// The model cannot be used.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -92,6 +96,7 @@ pub fn run(args: &ExportArgs) -> Result<(), ExportCommandError> {
         let mut command = ExportArgs::augment_args(clap::Command::new("yuxin export"));
         command.error(ErrorKind::ArgumentConflict, "--dialect is for --format sql").exit();
     }
+    apart(&[("--model", &args.model)], &[("--out", &args.out)])?;
     let model = Model::load(&args.model)?;
     let text = match args.dialect {
         None => pmml(&model, &args.prefix)?,

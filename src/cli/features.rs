@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use thiserror::Error;
 
 use super::interrupt::remove_when_stopped;
+use super::one_file::{OneFile, apart};
 use crate::data::DataError;
 use crate::data::sink::{RowSink, temporary_of, write_whole};
 use crate::domain::Uscc;
@@ -49,6 +50,9 @@ pub struct FeaturesArgs {
 /// Why no matrix was written.
 #[derive(Debug, Error)]
 pub enum FeaturesError {
+    /// The matrix would replace a file that it is made of.
+    #[error(transparent)]
+    OneFile(#[from] OneFile),
     /// The folder.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -61,6 +65,10 @@ pub enum FeaturesError {
 pub fn run(args: &FeaturesArgs) -> Result<(), FeaturesError> {
     if args.spec {
         return Ok(write_whole(&args.out, training_spec().as_bytes())?);
+    }
+    if let Some(folder) = &args.replay {
+        let [firms, invoices] = RealFirms::files(folder);
+        apart(&[("a file of --replay", &firms), ("a file of --replay", &invoices)], &[("--out", &args.out)])?;
     }
     remove_when_stopped(vec![temporary_of(&args.out)]);
     let mut matrix = Matrix::create(&args.out, args.district)?;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use thiserror::Error;
 
+use super::one_file::{OneFile, apart};
 use super::{interrupt, progress};
 use crate::data::DataError;
 use crate::data::batch::{BLOCK_BYTES, Job, Tally, score_file};
@@ -44,12 +45,9 @@ pub enum ScoreError {
     /// The rows cannot be read, or the scored rows not written.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// Output and list of bad rows are one file.
-    #[error("{0} cannot be both --out and --errors")]
-    SameFile(PathBuf),
-    /// The list of bad rows would replace the input.
-    #[error("{0} cannot be both --data and --errors")]
-    OverData(PathBuf),
+    /// The output or the list of bad rows would replace the model, the rows or one another.
+    #[error(transparent)]
+    OneFile(#[from] OneFile),
     /// Not one row could be scored.
     #[error("none of the {rows} rows could be scored, so nothing was written; {} lists them:\n{named}", errors.display())]
     NoneScored {
@@ -69,12 +67,7 @@ pub enum ScoreError {
 pub fn run(args: ScoreArgs) -> Result<(), ScoreError> {
     let begun = Instant::now();
     let errors = args.errors.clone().unwrap_or_else(|| errors_of(&args.out));
-    if is_same_file(&errors, &args.out) {
-        return Err(ScoreError::SameFile(errors));
-    }
-    if is_same_file(&errors, &args.data) {
-        return Err(ScoreError::OverData(errors));
-    }
+    apart(&[("--model", &args.model), ("--data", &args.data)], &[("--out", &args.out), ("--errors", &errors)])?;
     let model = Model::load(&args.model)?;
     interrupt::remove_when_stopped(vec![temporary_of(&args.out), temporary_of(&errors)]);
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -114,10 +107,6 @@ fn errors_of(out: &Path) -> PathBuf {
     let mut name = out.as_os_str().to_owned();
     name.push(".errors.csv");
     PathBuf::from(name)
-}
-
-fn is_same_file(a: &Path, b: &Path) -> bool {
-    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// The first bad rows, one a line.

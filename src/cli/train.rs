@@ -1,10 +1,11 @@
 //! `yuxin train`: a model artifact from a file of rows with known outcomes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use thiserror::Error;
 
+use super::one_file::{Named, OneFile, apart};
 use super::progress;
 use crate::data::DataError;
 use crate::data::load::{load, sha256};
@@ -66,6 +67,9 @@ pub enum TrainCommandError {
         /// Why.
         source: std::io::Error,
     },
+    /// An output would replace the data, the specification or another output.
+    #[error(transparent)]
+    OneFile(#[from] OneFile),
     /// The specification is not usable.
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -99,6 +103,7 @@ pub enum TrainCommandError {
 /// # Errors
 /// [`TrainCommandError`]; then nothing is written.
 pub fn run(args: TrainArgs) -> Result<(), TrainCommandError> {
+    files_apart(&args)?;
     let spec = match &args.spec {
         None => TrainingSpec::default(),
         Some(path) => {
@@ -147,9 +152,24 @@ pub fn run(args: TrainArgs) -> Result<(), TrainCommandError> {
     Ok(())
 }
 
+/// Checks that nothing that is written replaces what is read.
+fn files_apart(args: &TrainArgs) -> Result<(), OneFile> {
+    let report = args.report.as_deref().map(report_files);
+    let mut inputs: Vec<Named<'_>> = vec![("--data", &args.data)];
+    inputs.extend(args.spec.as_deref().map(|spec| ("--spec", spec)));
+    let mut outputs: Vec<Named<'_>> = vec![("--out", &args.out)];
+    outputs.extend(report.iter().flatten().map(|path| ("a file of --report", path.as_path())));
+    apart(&inputs, &outputs)
+}
+
+/// The page and the figures of a report in `folder`.
+fn report_files(folder: &Path) -> [PathBuf; 2] {
+    ["report.html", "report.json"].map(|name| folder.join(name))
+}
+
 /// The files of the report, and the folder that they go to.
 fn written_report(
-    folder: &std::path::Path,
+    folder: &Path,
     data: &Dataset,
     trained: &Trained,
     model: &Model,
@@ -168,10 +188,11 @@ fn written_report(
     json.push(b'\n');
     std::fs::create_dir_all(folder)
         .map_err(|source| TrainCommandError::ReportFolder { path: folder.to_path_buf(), source })?;
-    Ok([(folder.join("report.html"), page.into_bytes()), (folder.join("report.json"), json)])
+    let [page_file, json_file] = report_files(folder);
+    Ok([(page_file, page.into_bytes()), (json_file, json)])
 }
 
-fn summarise(artifact: &Artifact, model: &Model, out: &std::path::Path) {
+fn summarise(artifact: &Artifact, model: &Model, out: &Path) {
     for of in &artifact.left_out {
         eprintln!("left out: {}: {}", of.column, of.reason);
     }

@@ -70,6 +70,11 @@ pub enum ReplayError {
 }
 
 impl RealFirms {
+    /// The files that are read of a folder.
+    pub fn files(folder: &Path) -> [PathBuf; 2] {
+        [folder.join(FIRMS), folder.join(INVOICES)]
+    }
+
     /// Reads a folder whole and checks every value.
     ///
     /// # Errors

@@ -257,3 +257,54 @@ fn what_is_not_offered_is_wrong_usage() {
         assert_eq!(yuxin(args).status.code(), Some(2), "{args:?}");
     }
 }
+
+#[test]
+fn no_output_overwrites_what_the_command_reads_nor_another_output() {
+    let folder = Folder::new();
+    let (data, spec, model) =
+        (folder.write("data.csv", firms_csv(500, 1)), folder.path("spec.toml"), folder.path("m.json"));
+    std::fs::write(&spec, "period = \"2024\"").unwrap();
+    folder.write("m.json", "a model");
+    std::os::unix::fs::symlink(&data, folder.path("link.csv")).unwrap();
+    std::os::unix::fs::symlink(&spec, folder.path("report.html")).unwrap();
+    let link = folder.path("link.csv");
+    let here = data.parent().unwrap();
+    let training = |data: &Path, out: &Path| {
+        ["train", "--data", text(data), "--spec", text(&spec), "--target", "y", "--out", text(out)].map(str::to_owned)
+    };
+    let scoring =
+        |out: &Path| ["score", "--model", text(&model), "--data", text(&data), "--out", text(out)].map(str::to_owned);
+    let with =
+        |args: &[String], more: &[&str]| [args, &more.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>()].concat();
+    let files = || ["data.csv", "spec.toml", "m.json"].map(|name| folder.read(name));
+    let before = files();
+    for (args, both) in [
+        (training(&data, &data).to_vec(), "both --data and --out"),
+        (training(&link, &data).to_vec(), "both --data and --out"),
+        (training(&data, &spec).to_vec(), "both --spec and --out"),
+        (
+            with(&training(&data, &folder.path("new.json")), &["--report", text(here)]),
+            "both --spec and a file of --report",
+        ),
+        (
+            with(&training(&data, &folder.path("other/report.json")), &["--report", text(&folder.path("other"))]),
+            "both --out and a file of --report",
+        ),
+        (scoring(&data).to_vec(), "both --data and --out"),
+        (scoring(&model).to_vec(), "both --model and --out"),
+        (with(&scoring(&folder.path("o.csv")), &["--errors", text(&model)]), "both --model and --errors"),
+        (
+            ["export", "--model", text(&model), "--format", "pmml", "--out", text(&model)].map(str::to_owned).to_vec(),
+            "both --model and --out",
+        ),
+        (
+            ["features", "--replay", text(here), "--out", text(&folder.path("firms.csv"))].map(str::to_owned).to_vec(),
+            "a file of --replay and --out",
+        ),
+    ] {
+        let output = yuxin(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(stderr(&output).contains(both), "{both}: {}", stderr(&output));
+        assert!(files() == before && !folder.path("new.json").exists());
+    }
+}
