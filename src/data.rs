@@ -24,6 +24,7 @@ pub mod scoring;
 pub mod sheet;
 pub mod sink;
 pub mod text;
+mod workbook;
 
 use std::path::{Path, PathBuf};
 

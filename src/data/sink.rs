@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::{Compression, write::GzEncoder};
 use rust_xlsxwriter::Workbook;
 
+use super::workbook::unpanicked;
 use super::{DataError, Format};
 
 /// Excel keeps 15 digits; a longer number is written as text, so that no code loses its last digits.
@@ -149,15 +150,18 @@ impl RowSink {
                 if *row >= SHEET_ROWS_MAX {
                     return Err(write_error(path, "a sheet has room for 1,048,576 rows: write to .csv or .csv.gz"));
                 }
-                let sheet = book.worksheet_from_index(0).map_err(|e| write_error(path, e))?;
-                for (column, cell) in (0_u16..).zip(cells) {
-                    let written = match excel_number(cell) {
-                        _ if cell.is_empty() => continue,
-                        Some(number) if *row > 0 => sheet.write_number(*row, column, number),
-                        _ => sheet.write_string(*row, column, cell),
-                    };
-                    written.map_err(|e| write_error(path, e))?;
-                }
+                unpanicked(|| {
+                    let sheet = book.worksheet_from_index(0)?;
+                    for (column, cell) in (0_u16..).zip(cells) {
+                        match excel_number(cell) {
+                            _ if cell.is_empty() => continue,
+                            Some(number) if *row > 0 => sheet.write_number(*row, column, number)?,
+                            _ => sheet.write_string(*row, column, cell)?,
+                        };
+                    }
+                    Ok(())
+                })
+                .map_err(|e| write_error(path, e))?;
                 *row += 1;
                 Ok(())
             }
@@ -177,7 +181,7 @@ impl RowSink {
                 gz.finish().map_err(|e| write_error(&path, e))?.finish()
             }
             Target::Xlsx { mut book, mut file, .. } => {
-                book.save_to_writer(&mut file).map_err(|e| write_error(&path, e))?;
+                unpanicked(|| book.save_to_writer(&mut file)).map_err(|e| write_error(&path, e))?;
                 file.finish()
             }
         }

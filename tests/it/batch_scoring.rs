@@ -276,6 +276,25 @@ fn a_job_that_was_told_to_outlive_its_terminal_does() {
     assert_eq!(folder.read("out.csv").lines().count(), 200_001);
 }
 
+#[test]
+fn a_workbook_that_finds_no_more_room_is_an_error_and_leaves_nothing_behind() {
+    let folder = folder_with_model();
+    folder.write("in.csv", wide::csv(20_000, NUMBERS, WORDS, 7));
+    folder.write("out.xlsx", "what was there before");
+    let (model, data, out) = (folder.path("model.json"), folder.path("in.csv"), folder.path("out.xlsx"));
+    // No file may grow beyond 64 KiB: the sheet that waits for the workbook's end meets that, as it would a full disk.
+    let output = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_yuxin"), "score"])
+        .args(["--model", text(&model), "--data", text(&data), "--out", text(&out)])
+        .output()
+        .unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("out.xlsx cannot be written: ") && said.contains("File too large"), "{said}");
+    assert_eq!(folder.names(), ["in.csv", "model.json", "out.xlsx"]);
+    assert_eq!(folder.read("out.xlsx"), "what was there before");
+}
+
 fn any_value() -> impl Strategy<Value = Value<'static>> {
     prop_oneof![
         Just(Value::Missing),
