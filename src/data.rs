@@ -105,6 +105,26 @@ pub enum DataError {
     /// A line without an end.
     #[error("{0} has a line of more than {max} MiB: is it a CSV file?", max = records::LINE_MAX >> 20)]
     Line(PathBuf),
+    /// A few cells that are no dates in a column of dates.
+    #[error(
+        "{path}: row {row}, column {column}: {value:?} is no date, but {dates} of the {filled} filled cells of this column are dates: \
+         mend the cell (2019-07-31), or empty it if the date is not known; or leave the column out with exclude; if it holds words, say \
+         so in the specification: [[feature]] with name = {column:?} and type = \"text\""
+    )]
+    FewNoDates {
+        /// The file.
+        path: PathBuf,
+        /// The row of the first of them.
+        row: u64,
+        /// The column.
+        column: String,
+        /// What is no date.
+        value: String,
+        /// Filled cells that are dates.
+        dates: u64,
+        /// Filled cells.
+        filled: u64,
+    },
     /// A column of the file has the name of one that scoring adds.
     #[error("{path} already has a column {name:?}: rename it or leave it out")]
     Taken {

@@ -12,15 +12,18 @@ use super::DataError;
 use super::rows::{Rows, is_parquet};
 use super::text::Watch;
 use crate::model::dataset::{Column, Dataset, MISSING_CODE, Values, is_missing, parse_number};
+use crate::model::period::date_of_word;
 use crate::model::spec::{ColumnType, TrainingSpec};
 
 /// A column with fewer filled cells is too small to be told by its cells.
 const FILLED_MIN: u64 = 20;
-/// Of the filled cells, in a hundred: from here on a column is one of numbers, and a word in it a mistake to be mended.
-const NUMBERS_MIN: u64 = 95;
+/// Of the filled cells, in a hundred: from here on a column is one of numbers, or of dates, and what else is in it a mistake to be
+/// mended.
+const OF_KIND_MIN: u64 = 95;
 
 /// Reads training data. A column is numeric when all its filled cells are numbers (or the specification says so), else words; a
-/// column of numbers with a few words is refused, because nobody would notice that it has become a column of words. A Parquet
+/// column of numbers with a few words is refused, because nobody would notice that it has become a column of words, and so is one of
+/// dates with a few cells that are none: the rows would not be split by time any more. A Parquet
 /// file says itself which columns are numbers. Text is read twice, first for the types, so that only typed values are ever in
 /// memory.
 ///
@@ -35,7 +38,33 @@ pub fn load(path: &Path, target: &str, spec: &TrainingSpec, watch: Watch<'_>) ->
     if data.bad.is_empty() {
         return Err(DataError::NoRows(path.to_path_buf()));
     }
+    check_dates(path, &data, spec)?;
     Ok(data)
+}
+
+/// Refuses columns of dates with a few cells that are none, unless the specification decides about the column.
+fn check_dates(path: &Path, data: &Dataset, spec: &TrainingSpec) -> Result<(), DataError> {
+    let decided = |name: &String| {
+        spec.exclude.contains(name) || spec.rule(name).is_some_and(|rule| rule.column_type == Some(ColumnType::Text))
+    };
+    for column in data.columns.iter().filter(|column| !decided(&column.name)) {
+        let Some(found) = column.values.division(|word| date_of_word(word).is_some()) else { continue };
+        if let Some((row, value)) = found.first_other
+            && found.filled >= FILLED_MIN
+            && found.of_kind * 100 >= found.filled * OF_KIND_MIN
+        {
+            return Err(DataError::FewNoDates {
+                path: path.to_path_buf(),
+                // The header is row 1.
+                row: row as u64 + 2,
+                column: column.name.clone(),
+                value,
+                dates: found.of_kind,
+                filled: found.filled,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn load_text(path: &Path, target: &str, spec: &TrainingSpec, watch: Watch<'_>) -> Result<Dataset, DataError> {
@@ -105,7 +134,7 @@ impl CellsSeen {
         match (self.forced, &self.word) {
             (Some(column_type), _) => Ok(column_type),
             (None, None) => Ok(ColumnType::Numeric),
-            (None, Some(word)) if self.filled >= FILLED_MIN && self.numbers * 100 >= self.filled * NUMBERS_MIN => {
+            (None, Some(word)) if self.filled >= FILLED_MIN && self.numbers * 100 >= self.filled * OF_KIND_MIN => {
                 Err(word.clone())
             }
             (None, Some(_)) => Ok(ColumnType::Text),

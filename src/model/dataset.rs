@@ -52,6 +52,23 @@ impl Values {
         }
     }
 
+    /// How many words of a column of words are of a kind; `None` for numbers.
+    pub fn division(&self, is_of_kind: impl Fn(&str) -> bool) -> Option<Division> {
+        let Values::Text { levels, codes } = self else { return None };
+        let of_kind: Vec<bool> = levels.iter().map(|word| is_of_kind(word)).collect();
+        let mut division = Division { of_kind: 0, filled: 0, first_other: None };
+        for (row, code) in codes.iter().enumerate() {
+            let Some((is, word)) = of_kind.get(*code as usize).zip(levels.get(*code as usize)) else { continue };
+            division.filled += 1;
+            if *is {
+                division.of_kind += 1;
+            } else if division.first_other.is_none() {
+                division.first_other = Some((row, word.clone()));
+            }
+        }
+        Some(division)
+    }
+
     /// Rows with a value, and different values among them, counted up to `different_max`.
     pub fn filled_and_different(&self, different_max: usize) -> (usize, usize) {
         match self {
@@ -72,6 +89,17 @@ impl Values {
             }
         }
     }
+}
+
+/// How many of a column's words are of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Division {
+    /// Rows whose word is of the kind.
+    pub of_kind: u64,
+    /// Rows with a word.
+    pub filled: u64,
+    /// The first row whose word is not, and the word.
+    pub first_other: Option<(usize, String)>,
 }
 
 /// Whether a cell says that its value is not known: empty, `NA`, `N/A`, `#N/A`, `NaN`, `-nan`, `null`, `?`, in any case.

@@ -46,6 +46,13 @@ pub fn timeline(data: &Dataset, spec: &TrainingSpec) -> Result<Timeline, SpecErr
     let all: Vec<usize> = (0..data.bad.len()).collect();
     let mut timeline =
         Timeline { rows: all, later: Vec::new(), dates: None, later_from: None, left_out, warnings: Vec::new() };
+    if columns.len() != 1 && !spec.regime.is_empty() {
+        timeline.warnings.push(
+            "no one column holds the dates of the rows, so whether those trained on span a [[regime]] is not known: name the date of \
+             the application as `date` in the specification"
+                .to_owned(),
+        );
+    }
     if columns.len() > 1 {
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
         timeline.warnings.push(format!(
@@ -158,7 +165,7 @@ fn named_dates(name: &str, values: &Values) -> Result<Vec<Option<Date>>, SpecErr
 }
 
 /// `2019-07-31`, `2019/7/31`, `2019-07` (its first day), or a date with a time behind it.
-fn date_of_word(word: &str) -> Option<Date> {
+pub fn date_of_word(word: &str) -> Option<Date> {
     let day = word.split(['T', ' ']).next()?;
     let mut parts = day.split(['-', '/']);
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next().unwrap_or("1"));
@@ -225,6 +232,17 @@ mod tests {
         let warnings = timeline(&data(20, 30), &spec).unwrap().warnings;
         assert_eq!(warnings.len(), 1);
         assert!(warnings[0].contains("2010-09-01") && warnings[0].contains("tax merged"));
+    }
+
+    #[test]
+    fn a_regime_without_a_column_of_dates_to_hold_it_against_is_warned_of() {
+        let mut data = data(20, 30);
+        let regime = vec![Regime { on: "2010-09-01".parse().unwrap(), what: "new law".into() }];
+        let spec = TrainingSpec { regime, ..TrainingSpec::default() };
+        data.columns.truncate(1);
+        let warnings = timeline(&data, &spec).unwrap().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("[[regime]] is not known"), "{warnings:?}");
+        assert!(timeline(&data, &TrainingSpec::default()).unwrap().warnings.is_empty());
     }
 
     #[test]

@@ -37,4 +37,5 @@ mod store_keys;
 mod store_users;
 mod store_writer;
 mod support;
+mod training_files;
 mod watch;
