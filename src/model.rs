@@ -19,6 +19,7 @@ pub mod check;
 pub mod collinear;
 pub mod columnar;
 pub mod dataset;
+mod doubts;
 pub mod export;
 pub mod fit;
 pub mod folds;
@@ -54,6 +55,9 @@ pub enum Value<'a> {
     /// A word. Spaces around it do not count.
     Text(&'a str),
 }
+
+/// The columns that scoring adds to a file.
+pub const SCORED_COLUMNS: [&str; 7] = ["pd", "score", "grade", "reason_1", "reason_2", "reason_3", "reason_4"];
 
 /// The reason code of a feature: its name in capitals.
 pub fn reason_code(feature: &str) -> String {

@@ -4,11 +4,10 @@ use std::io::Write;
 
 use super::DataError;
 use super::records::push_cell;
+pub use crate::model::SCORED_COLUMNS as ADDED;
 use crate::model::columnar::{Lookups, REASONS_MAX, Reasons, Total};
 use crate::model::reason_code;
 
-/// The columns that scoring adds.
-pub const ADDED: [&str; 7] = ["pd", "score", "grade", "reason_1", "reason_2", "reason_3", "reason_4"];
 /// The cells of a row that could not be scored.
 const NOTHING: &[u8] = b",,,,,,,\n";
 /// Totals whose text is kept. Totals are multiples of 1/64: this many are 256 points in a row, which is where most firms are.

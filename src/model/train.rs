@@ -8,6 +8,7 @@ use super::bootstrap::intervals;
 use super::calibrate::{Calibration, calibrate};
 use super::check::ModelError;
 use super::dataset::Dataset;
+use super::doubts::{mixed_columns, taken_names};
 use super::fit::FitError;
 use super::golden::golden_rows;
 use super::measure::measure;
@@ -136,6 +137,7 @@ pub fn train(
     left_out.extend(in_points.left_out.into_iter().chain(tables.left_out.iter().cloned()));
     let mut warnings = time.warnings.clone();
     warnings.extend(tables.warnings.iter().cloned());
+    warnings.extend(mixed_columns(data, spec).into_iter().chain(taken_names(&in_points.characteristics)));
     warnings.extend(self::warnings(&in_points.characteristics, bads as u64, calibration, spec));
     let mut artifact = Artifact {
         format: FORMAT.to_owned(),

@@ -59,3 +59,36 @@ fn one_impossible_date_is_refused_and_does_not_drop_the_split_by_time() {
         assert!(train(&empty, "").unwrap().0["out_of_time"].is_object());
     }
 }
+
+#[test]
+fn a_column_of_numbers_with_many_words_is_warned_of_until_somebody_decides() {
+    let csv = firms_csv(|i, name, cell| if i % 5 == 3 && name == "turnover" { "unknown".to_owned() } else { cell });
+    let of = |artifact: &Value| {
+        let warnings = artifact["warnings"].as_array().unwrap().clone();
+        warnings.iter().filter_map(Value::as_str).find(|w| w.contains("is read as words")).map(str::to_owned)
+    };
+    let (artifact, said) = train(&csv, "").unwrap();
+    let warning = of(&artifact).unwrap();
+    let named = "turnover is read as words: row 5 is \"unknown\", though 960 of its 1200 filled cells are numbers";
+    assert!(warning.contains(named) && warning.contains("type = \"numeric\""), "{warning}");
+    assert!(said.contains(named), "{said}");
+    for decision in ["exclude = [\"turnover\"]", "[[feature]]\nname = \"turnover\"\ntype = \"text\""] {
+        assert_eq!(of(&train(&csv, decision).unwrap().0), None);
+    }
+    let empty = csv.replace("unknown", "");
+    assert_eq!(of(&train(&empty, "").unwrap().0), None);
+    let dates = firms_csv(|i, name, cell| if i % 5 == 3 && name == "applied" { "open".to_owned() } else { cell });
+    let warning = of(&train(&dates, "").unwrap().0).unwrap();
+    assert!(
+        warning.contains("applied is read as words: row 5 is \"open\"") && warning.contains("are dates"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_feature_with_the_name_of_a_column_that_scoring_adds_is_warned_of() {
+    let csv = firms_csv(|_, _, cell| cell);
+    let warned = |csv: &str| train(csv, "").unwrap().1.contains("grade: `yuxin score` adds a column of this name");
+    assert!(warned(&csv.replace("late", "grade")));
+    assert!(!warned(&csv));
+}
