@@ -169,7 +169,8 @@ pub fn train(
     };
     let out_of_time = measure_later(&mut artifact, data, &time, means)?;
     if let Some(rate) = spec.bad_rate {
-        artifact.intercept = round_points(artifact.intercept + factor * shift_to(rate, &pd));
+        artifact.intercept =
+            round_points(artifact.intercept + factor * shift_to(rate, &pd_of(&artifact, data, &time.rows)));
     }
     add_golden_rows(&mut artifact, data)?;
     let out_of_fold = Scored { rows: time.rows.clone(), pd };
@@ -202,13 +203,7 @@ fn measure_later(
     if time.later.is_empty() {
         return Ok(None);
     }
-    let model = Model::from_artifact(artifact.clone(), String::new());
-    let columns = columns_of(&model, data);
-    let pd = |row: &usize| {
-        let values: Vec<Value<'_>> = columns.iter().map(|column| data.columns[*column].values.get(*row)).collect();
-        model.score(&values).pd
-    };
-    let scored = Scored { rows: time.later.clone(), pd: time.later.iter().map(pd).collect() };
+    let scored = Scored { rows: time.later.clone(), pd: pd_of(artifact, data, &time.later) };
     let bad: Vec<bool> = time.later.iter().map(|row| data.bad[*row]).collect();
     let measured = measured("out_of_time", 1, &scored.pd, &bad, means)?;
     if measured.intervals.auc[1] < artifact.measures.intervals.auc[0] {
@@ -219,6 +214,17 @@ fn measure_later(
     }
     artifact.out_of_time = Some(measured);
     Ok(Some(scored))
+}
+
+/// The probabilities of default that the finished tables give to rows of the data.
+fn pd_of(artifact: &Artifact, data: &Dataset, rows: &[usize]) -> Vec<f64> {
+    let model = Model::from_artifact(artifact.clone(), String::new());
+    let columns = columns_of(&model, data);
+    let pd = |row: &usize| {
+        let values: Vec<Value<'_>> = columns.iter().map(|column| data.columns[*column].values.get(*row)).collect();
+        model.score(&values).pd
+    };
+    rows.iter().map(pd).collect()
 }
 
 /// Log-odds of the good outcome to add to all rows, so that their mean probability of default becomes `rate`: calibration to a

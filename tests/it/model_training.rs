@@ -248,6 +248,26 @@ fn the_scale_and_the_grades_of_the_specification_are_those_of_the_model() {
 }
 
 #[test]
+fn a_stated_bad_rate_is_the_mean_probability_that_a_scorecard_gives_the_rows_trained_on() {
+    // Few rows: the tables fit their own rows better than rows that they had not seen, and the two means are far apart.
+    let data = firms(400, -1.0, 3);
+    for rate in [0.001, 0.03, 0.6] {
+        let artifact = trained(&data, &format!("bad_rate = {rate}"));
+        let model = Model::from_bytes(&artifact.to_bytes().unwrap()).unwrap();
+        let places: Vec<usize> =
+            model.columns().iter().map(|name| data.columns.iter().position(|c| c.name == *name).unwrap()).collect();
+        let pd = |row: usize| {
+            let values: Vec<Value<'_>> = places.iter().map(|place| data.columns[*place].values.get(row)).collect();
+            model.score(&values).pd
+        };
+        let mean = (0..data.bad.len()).map(pd).sum::<f64>() / data.bad.len() as f64;
+        // Half a 64th of a point is 0.03 % of the odds.
+        assert!((mean / rate - 1.0).abs() < 0.0005, "{mean} for {rate}");
+        assert_eq!((artifact.intercept * 64.0).fract(), 0.0);
+    }
+}
+
+#[test]
 fn a_change_in_any_bin_of_a_trained_model_is_noticed_whether_a_golden_row_falls_into_it_or_not() {
     let trained = trained(&firms(1500, -1.5, 9), "");
     let bytes = trained.to_bytes().unwrap();
