@@ -67,6 +67,17 @@ pub enum TrainError {
         /// What chance exceeds once in twenty times.
         least: f64,
     },
+    /// The out-of-fold predictions are in the wrong order.
+    #[error(
+        "on rows that it had not seen the model orders the wrong way round (AUC {auc:.3}, calibration slope {slope:.2}): the more risk \
+         it sees, the fewer rows are bad; there is nothing here to train on"
+    )]
+    Reversed {
+        /// Out-of-fold area under the curve, before the calibration turns the order round.
+        auc: f64,
+        /// Of the calibration.
+        slope: f64,
+    },
     /// The regression failed.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -126,9 +137,7 @@ pub fn train(
     let pd: Vec<f64> = tables.held_out.iter().map(|x| 1.0 / (1.0 + calibration.apply(*x).exp())).collect();
     let measured = measured("out_of_fold", tables.folds, &pd, &bad, means)?;
     let least = 0.5 + CHANCE_ERRORS * auc_error_of_chance(bads as f64, goods as f64);
-    if calibration.slope <= 0.0 || measured.values.auc < least {
-        return Err(TrainError::NoSignal { auc: measured.values.auc, least });
-    }
+    check_signal(calibration.slope, measured.values.auc, least)?;
     let (factor, offset) = (spec.scaling.factor(), spec.scaling.offset());
     let in_points = tables.in_points(data, &time.rows, spec, factor * calibration.slope)?;
     if in_points.characteristics.is_empty() {
@@ -184,6 +193,17 @@ fn outcomes(data: &Dataset, rows: &[usize]) -> Result<(usize, usize), TrainError
         Err(TrainError::TooFew { bads, goods })
     } else {
         Ok((bads, goods))
+    }
+}
+
+/// Refuses what chance may bring as well. `auc` is that of the calibrated probabilities, whose order a slope below zero turns round.
+fn check_signal(slope: f64, auc: f64, least: f64) -> Result<(), TrainError> {
+    if slope <= 0.0 {
+        Err(TrainError::Reversed { auc: 1.0 - auc, slope })
+    } else if auc < least {
+        Err(TrainError::NoSignal { auc, least })
+    } else {
+        Ok(())
     }
 }
 
@@ -291,4 +311,18 @@ fn warnings(tables: &[Characteristic], bads: u64, calibration: Calibration, spec
         ));
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_want_of_signal_never_states_an_area_that_would_do() {
+        let reversed = check_signal(-0.4, 0.597, 0.57).unwrap_err().to_string();
+        assert!(reversed.contains("AUC 0.403, calibration slope -0.40") && !reversed.contains("0.570"), "{reversed}");
+        let weak = check_signal(0.4, 0.55, 0.57).unwrap_err().to_string();
+        assert!(weak.contains("AUC 0.550, at least 0.570 is needed"), "{weak}");
+        check_signal(0.4, 0.58, 0.57).unwrap();
+    }
 }

@@ -213,12 +213,18 @@ fn too_few_of_an_outcome_noise_alone_and_no_columns_are_refused_with_the_reason(
     assert!(matches!(refused(&few, ""), TrainError::TooFew { bads: 500, goods: 0 }));
     let mut noise = firms(3000, -1.5, 15);
     noise.columns.retain(|c| c.name == "noise");
-    assert!(matches!(refused(&noise, ""), TrainError::NoFeature(_) | TrainError::NoSignal { .. }));
+    assert!(matches!(
+        refused(&noise, ""),
+        TrainError::NoFeature(_) | TrainError::NoSignal { .. } | TrainError::Reversed { .. }
+    ));
     let kept = refused(
         &noise,
         "bin_penalty = 0\nmin_bin_bads = 0\n[[feature]]\nname = \"noise\"\nkeep = true\nsign = \"none\"",
     );
-    assert!(matches!(kept, TrainError::NoSignal { .. } | TrainError::NoFeature(_)), "{kept}");
+    assert!(
+        matches!(kept, TrainError::NoSignal { .. } | TrainError::Reversed { .. } | TrainError::NoFeature(_)),
+        "{kept}"
+    );
     noise.columns.clear();
     assert!(refused(&noise, "").to_string().contains("no column beside the target"));
 }
