@@ -112,6 +112,7 @@ pub fn run(args: TrainArgs) -> Result<(), TrainCommandError> {
             TrainingSpec::from_toml(&text)?
         }
     };
+    spec.check_target(&args.target)?;
     let reading = progress::of_file(&args.data, 2, "reading");
     let (data, data_sha256) = std::thread::scope(|scope| {
         let digest = scope.spawn(|| sha256(&args.data));

@@ -3,12 +3,16 @@
 
 use std::collections::HashSet;
 
-use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
-
 use super::Scaling;
 use super::artifact::GradeBand;
+use super::scaling::POINTS_MAX;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+mod error;
+mod scale;
+
+pub use error::SpecError;
 
 /// The decisions about a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +67,7 @@ pub struct TrainingSpec {
     /// How additive models are boosted.
     pub additive: AdditiveSpec,
     /// The scale of the points.
+    #[serde(deserialize_with = "scale::read")]
     pub scaling: Scaling,
     /// Grades, best first.
     pub grades: Vec<GradeRule>,
@@ -155,38 +160,6 @@ pub enum ColumnType {
     Text,
 }
 
-/// A specification that cannot be used.
-#[derive(Debug, Error)]
-pub enum SpecError {
-    /// Not TOML, an unknown key, a value of the wrong kind.
-    #[error("the specification cannot be read: {0}")]
-    Toml(#[from] toml::de::Error),
-    /// A value out of its range.
-    #[error("the specification's {key} is {value}: {hint}")]
-    Value {
-        /// The key.
-        key: &'static str,
-        /// The value.
-        value: String,
-        /// What it must be.
-        hint: &'static str,
-    },
-    /// A column that the data does not have.
-    #[error("the specification names the column {0:?}, which the data does not have")]
-    NoSuchColumn(String),
-    /// A date column with something else in it.
-    #[error("the specification names {column:?} as the date, but {value:?} in it is none: write dates as 2019-07-31")]
-    NoDate {
-        /// The column.
-        column: String,
-        /// What is no date.
-        value: String,
-    },
-    /// A direction for words.
-    #[error("the specification gives {0:?} a direction, but it is a column of words")]
-    SignOfText(String),
-}
-
 impl Default for TrainingSpec {
     fn default() -> TrainingSpec {
         let grade = |grade: &str, pd_at_most| GradeRule { grade: grade.to_owned(), pd_at_most };
@@ -248,6 +221,10 @@ impl TrainingSpec {
                 Err(SpecError::Value { key, value: value.to_string(), hint })
             }
         }
+        if self.id.as_ref().is_some_and(|id| id.trim().is_empty()) {
+            let hint = "write a name, or leave the key out for that of the output file";
+            return Err(SpecError::Value { key: "id", value: "empty".to_owned(), hint });
+        }
         within("min_bin_share", self.min_bin_share, 0.0, 0.5, "it must lie between 0 and 0.5")?;
         within("min_bin_bads", self.min_bin_bads as f64, 0.0, 1e9, "it must be at most a billion")?;
         within("prebins", self.prebins as f64, 2.0, 200.0, "it must lie between 2 and 200")?;
@@ -258,7 +235,7 @@ impl TrainingSpec {
         let share = self.out_of_time_share;
         within("out_of_time_share", share, 0.0, 0.5, "it must lie between 0 and 0.5")?;
         if let Some(rate) = self.bad_rate {
-            within("bad_rate", rate, 1e-6, 0.999_999, "it must lie between 0 and 1, both excluded")?;
+            within("bad_rate", rate, 1e-6, 0.999_999, "it must lie between 0.000001 and 0.999999")?;
         }
         within("correlation_max", self.correlation_max, 0.1, 1.0, "it must lie between 0.1 and 1")?;
         within("vif_max", self.vif_max, 1.5, 1e6, "it must lie between 1.5 and a million")?;
@@ -274,15 +251,31 @@ impl TrainingSpec {
         if let Some(folds) = self.folds {
             within("folds", f64::from(folds), 2.0, 20.0, "it must lie between 2 and 20")?;
         }
-        if !self.scaling.is_sound() {
-            let value = format!("{:?}", self.scaling);
-            return Err(SpecError::Value { key: "scaling", value, hint: "odds and pdo must be above 0, all finite" });
-        }
+        let Scaling { base, odds, pdo } = self.scaling;
+        within("scaling.base", base, -POINTS_MAX, POINTS_MAX, "it must lie between -1048576 and 1048576")?;
+        within("scaling.odds", odds, 1e-9, 1e9, "it must lie between 0.000000001 and a billion")?;
+        within("scaling.pdo", pdo, 1e-3, 1e5, "it must lie between 0.001 and 100000")?;
         let mut names = HashSet::new();
         if let Some(twice) = self.feature.iter().find(|of| !names.insert(of.name.as_str())) {
             return Err(SpecError::Value { key: "feature", value: twice.name.clone(), hint: "it is there twice" });
         }
         self.grade_bands().map(drop)
+    }
+
+    /// Checks that nothing is decided about the target as if it were a feature.
+    ///
+    /// # Errors
+    /// The key that names it.
+    pub fn check_target(&self, target: &str) -> Result<(), SpecError> {
+        let named = [
+            ("exclude", self.exclude.iter().any(|name| name == target)),
+            ("[[feature]]", self.rule(target).is_some()),
+            ("date", self.date.as_deref() == Some(target)),
+        ];
+        match named.into_iter().find(|(_, is)| *is) {
+            Some((key, _)) => Err(SpecError::Target { key, column: target.to_owned() }),
+            None => Ok(()),
+        }
     }
 
     /// The grades as bands of the score.
@@ -350,10 +343,43 @@ mod tests {
                 "[[grades]]\ngrade = \"A\"\npd_at_most = 0.1\n[[grades]]\ngrade = \"B\"\npd_at_most = 0.05\n[[grades]]\ngrade = \"C\"",
                 "ascend",
             ),
-            ("[scaling]\nbase = 600\nodds = 0\npdo = 20", "scaling"),
+            (
+                "[scaling]\nbase = 600\nodds = 0\npdo = 20",
+                "scaling.odds is 0: it must lie between 0.000000001 and a billion",
+            ),
+            ("[scaling]\npdo = 1e6", "scaling.pdo is 1000000: it must lie between 0.001 and 100000"),
+            ("[scaling]\nbase = 2e6", "scaling.base is 2000000: it must lie between -1048576 and 1048576"),
+            ("[scaling]\npoints = 2", "points"),
+            ("bad_rate = 1e-7", "between 0.000001 and 0.999999"),
+            ("id = \" \"", "specification's id is empty"),
         ] {
             let error = TrainingSpec::from_toml(text).unwrap_err().to_string();
             assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_scale_may_be_left_out() {
+        let scaling = |text: &str| TrainingSpec::from_toml(text).unwrap().scaling;
+        assert_eq!(scaling("[scaling]\npdo = 40"), Scaling { pdo: 40.0, ..Scaling::default() });
+        assert_eq!(
+            scaling("[scaling]\nodds = 20\nbase = 500"),
+            Scaling { base: 500.0, odds: 20.0, ..Scaling::default() }
+        );
+        assert_eq!(scaling("[scaling]"), Scaling::default());
+        let artifact = serde_json::from_str::<Scaling>(r#"{"pdo": 40}"#);
+        assert!(artifact.is_err(), "the scale of an artifact is stated whole");
+    }
+
+    #[test]
+    fn decisions_about_the_target_are_refused_as_such() {
+        for (text, key) in
+            [("exclude = [\"y\"]", "exclude"), ("[[feature]]\nname = \"y\"", "[[feature]]"), ("date = \"y\"", "date")]
+        {
+            let spec = TrainingSpec::from_toml(text).unwrap();
+            let message = spec.check_target("y").unwrap_err().to_string();
+            assert!(message.contains(&format!("names \"y\" under {key}, but that is the target")), "{message}");
+            spec.check_target("z").unwrap();
         }
     }
 

@@ -123,6 +123,7 @@ pub fn train(
     means: &Means<'_>,
 ) -> Result<Trained, TrainError> {
     spec.check()?;
+    spec.check_target(&origin.target)?;
     outcomes(data, &(0..data.bad.len()).collect::<Vec<usize>>())?;
     let time = timeline(data, spec)?;
     let (bads, goods) = outcomes(data, &time.rows)?;

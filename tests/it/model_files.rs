@@ -243,6 +243,7 @@ fn a_specification_that_does_not_fit_the_data_is_refused() {
     let csv = firms_csv(500, 8);
     assert!(refused(&folder, &csv, Some("excluded = []")).contains("excluded"));
     assert!(refused(&folder, &csv, Some("exclude = [\"ussc\"]")).contains("ussc"));
+    assert!(refused(&folder, &csv, Some("exclude = [\"y\"]")).contains("that is the target"));
     assert!(refused(&folder, &csv, Some("[[feature]]\nname = \"town\"\ntype = \"numeric\"")).contains("column town"));
 }
 
