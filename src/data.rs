@@ -73,7 +73,7 @@ pub enum DataError {
         name: String,
     },
     /// A row with more or fewer cells than the header.
-    #[error("{path}: row {row} has {found} cells where the header has {expected}")]
+    #[error("{path}: row {row} has {found} cells where the header has {expected}: {}", wrong_width(*lines))]
     Ragged {
         /// The file.
         path: PathBuf,
@@ -83,6 +83,8 @@ pub enum DataError {
         found: u64,
         /// The header's cells.
         expected: u64,
+        /// Whether the row goes over several lines.
+        lines: bool,
     },
     /// Bytes that are not UTF-8.
     #[error("{path}: row {row} {}", not_utf8(*gbk))]
@@ -194,6 +196,15 @@ pub enum DataError {
         /// What is wrong, with the value.
         message: String,
     },
+}
+
+/// What to do about a row with more or fewer cells than the header.
+fn wrong_width(lines: bool) -> &'static str {
+    if lines {
+        "from an opening quotation mark on, several lines are one row: close the mark, or remove it"
+    } else {
+        "put cells with a comma in quotation marks, or add the missing cells"
+    }
 }
 
 /// What to do about bytes that are not UTF-8.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args};
 use thiserror::Error;
 
@@ -20,13 +21,13 @@ pub struct EvaluateArgs {
     #[arg(long)]
     pub model: Option<PathBuf>,
     /// Instead of a model: the column that holds the probability of default.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub pd_column: Option<String>,
     /// The rows: .csv, .csv.gz, .xlsx or, where it was built in, .parquet; with a header.
     #[arg(long)]
     pub data: PathBuf,
     /// The column that is 1 for a bad outcome and 0 for a good one.
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub target: String,
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use thiserror::Error;
 
@@ -25,7 +26,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub data: PathBuf,
     /// The column that is 1 for a bad outcome and 0 for a good one.
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub target: String,
     /// Where the model goes.
     #[arg(long)]

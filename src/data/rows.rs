@@ -60,7 +60,14 @@ impl Rows {
     /// A row with another number of cells than the header, or one that cannot be read.
     pub fn read(&mut self, cells: &mut StringRecord) -> Result<bool, DataError> {
         let mut bytes = std::mem::take(&mut self.bytes);
-        let more = self.reader.read_byte_record(&mut bytes).map_err(|e| csv_error(e, &self.path, self.row + 1))?;
+        let more =
+            self.reader.read_byte_record(&mut bytes).map_err(|e| match csv_error(e, &self.path, self.row + 1) {
+                DataError::Ragged { path, row, found, expected, .. } => {
+                    let lines = bytes.as_slice().contains(&b'\n');
+                    DataError::Ragged { path, row, found, expected, lines }
+                }
+                other => other,
+            })?;
         if more {
             self.row += 1;
             // The buffers change places, so that none is allocated.
@@ -93,7 +100,7 @@ fn csv_error(error: csv::Error, path: &Path, row: u64) -> DataError {
     match error.into_kind() {
         csv::ErrorKind::Io(source) => read_error(source, &path),
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            DataError::Ragged { path, row, found: len, expected: expected_len }
+            DataError::Ragged { path, row, found: len, expected: expected_len, lines: false }
         }
         other => DataError::Damaged { path, message: format!("{other:?}") },
     }

@@ -163,7 +163,8 @@ fn awkward_training_files_are_refused_with_row_column_and_what_to_do() {
     assert!(refused(b"a,b\n1,0\n").contains("does not have the column y"));
     assert!(refused(b"a,y\n1,0\n2,2\n").contains("row 3, column y"));
     assert!(refused(b"a,y\n1,0\n2,\n").contains("missing"));
-    assert!(refused(b"a,y\n1,0\n2\n").contains("row 3 has 1 cells"));
+    assert!(refused(b"a,y\n1,0\n2\n").contains("row 3 has 1 cells where the header has 2: put cells with a comma"));
+    assert!(refused(b"a,y\n1,0\n\"2,1\n3,0\n").contains("several lines are one row: close the mark"));
     assert!(refused(b"a,y\n1,0\n\xff\xfe,1\n").contains("UTF-8"));
     assert!(refused(b"a,y\n1,0\n2,1\n").contains("too few"));
     let one_class: String = "a,y\n".to_owned() + &"1,0\n".repeat(100);
@@ -254,6 +255,8 @@ fn what_is_not_offered_is_wrong_usage() {
         &["evaluate", "--data", "x.csv", "--target", "y"],
         &["evaluate", "--data", "x.csv", "--target", "y", "--model", "m.json", "--pd-column", "pd"],
         &["score", "--model", "m.json"],
+        &["train", "--data", "x.csv", "--target", "", "--out", "m.json"],
+        &["evaluate", "--data", "x.csv", "--target", "", "--model", "m.json"],
     ] {
         assert_eq!(yuxin(args).status.code(), Some(2), "{args:?}");
     }
