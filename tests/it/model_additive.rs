@@ -192,3 +192,29 @@ fn a_few_hundred_rows_and_a_bad_one_in_two_hundred_are_enough_for_a_model_with_h
     assert!(rare.measures.values.auc > 0.65 && rare.measures.values.ece < 0.004);
     assert!(rare.measures.intervals.auc[1] - rare.measures.intervals.auc[0] > 0.02);
 }
+
+/// Columns of noise, and an outcome that has nothing to do with them.
+fn noise(rows: usize, columns: usize, seed: u64) -> Dataset {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let columns = (0..columns)
+        .map(|i| column(&format!("f{i}"), Values::Numeric((0..rows).map(|_| random.gen_range(0.0..1.0)).collect())))
+        .collect();
+    Dataset { columns, bad: (0..rows).map(|i| i % 10 == 0).collect() }
+}
+
+#[test]
+fn noise_is_refused_however_many_columns_of_it_there_are() {
+    let accepted = (0..4)
+        .filter(|seed| trained_as(&noise(300, 60, *seed), Kind::Additive, "[additive]\nbags = 8", 2).is_ok())
+        .count();
+    // One in twenty may pass by chance.
+    assert!(accepted <= 1, "{accepted} of 4");
+}
+
+#[test]
+fn rows_that_training_never_saw_are_ordered_as_well_as_it_says() {
+    let artifact = trained(&firms(400, -1.5, 21), Kind::Additive, "[additive]\nbags = 8");
+    let later = auc(&artifact, &firms(4000, -1.5, 22));
+    let [low, high] = artifact.measures.intervals.auc;
+    assert!((low..=high).contains(&later), "{later} is not within {low} and {high}");
+}
