@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -127,10 +128,12 @@ impl App {
         let (terminate, hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
         let interrupt = signal(SignalKind::interrupt())?;
         let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
+        let purge = tokio::spawn(purge(self.store.clone(), self.settings.sources.rejected_keep_days));
         let reload = tokio::spawn(reload(hang_up, self.settings, self.decider, self.readiness));
         tracing::info!(address = %self.address, management = %self.management_address, "serving");
         let served = futures_util::future::try_join(self.server, self.management).await;
         reload.abort();
+        purge.abort();
         self.store.close().await;
         served?;
         // The drain task ends the management listener last; nothing of it is left to wait for when a listener failed.
@@ -216,6 +219,16 @@ async fn drain(signals: [Signal; 2], readiness: Readiness, server: ServerHandle,
     readiness.stop();
     server.stop(true).await;
     management.stop(true).await;
+}
+
+/// Now and every hour throws away what was kept of replies for long enough.
+async fn purge(store: Store, keep_days: u32) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        // A thousand at a time, until none is left.
+        while store.purge_rejected(keep_days, Timestamp::now()).await.is_ok_and(|purged| purged > 0) {}
+    }
 }
 
 /// On SIGHUP loads model and policy anew; a pair that cannot be used is refused and the old one serves on.

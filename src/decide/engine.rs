@@ -3,7 +3,7 @@
 use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
 use thiserror::Error;
 
-use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Reason, ScoreInterval, VersionRef};
+use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Provenance, Reason, ScoreInterval, VersionRef};
 use crate::domain::evidence::EvidenceLine;
 use crate::domain::{BankId, CaseId, Decision, DecisionId, DecisionRecord, Dossier, SourceKind};
 use crate::features::{self, Feature, FeatureVector};
@@ -11,7 +11,7 @@ use crate::model::{Model, Value};
 use crate::policy::{Finding, Policy, PolicyError};
 
 /// The most principal reasons that an answer gives (Regulation B, comment 9(b)(2): more than four help nobody).
-const REASONS_MAX: usize = 4;
+pub(super) const REASONS_MAX: usize = 4;
 
 /// A model and a policy, checked to fit the catalogue and each other.
 pub struct Engine {
@@ -124,7 +124,7 @@ impl Engine {
             valid_until: occasion.now.saturating_add(self.validity()).unwrap_or(Timestamp::MAX),
             request: occasion.request,
         };
-        let points = self.points(&row, &vector);
+        let points = self.points(&row, &vector, &decision.evidence);
         DecisionRecord { decision, features: vector.by_name(), staff_basis, points, dossier }
     }
 
@@ -136,11 +136,7 @@ impl Engine {
     /// For each column, whether its value is missing because the evidence is: the source gave no record, or does not share the
     /// part that the feature needs. A value that cannot be computed from evidence that is there is not open: it is what it is.
     fn open_columns(&self, vector: &FeatureVector, lines: &[EvidenceLine]) -> Vec<bool> {
-        let not_there = |feature: &Feature| {
-            let line = lines.iter().find(|line| line.source == feature.source);
-            line.is_none_or(|l| !l.status.has_record() || l.not_shared.iter().any(|part| part == feature.part))
-        };
-        self.columns.iter().map(|(at, feature)| vector.at(*at).is_none() && not_there(feature)).collect()
+        self.columns.iter().map(|(at, feature)| vector.at(*at).is_none() && lacks(lines, feature)).collect()
     }
 
     /// Sources with a column that is open, in the order of [`SourceKind::ALL`].
@@ -164,7 +160,7 @@ impl Engine {
         .collect()
     }
 
-    fn points(&self, row: &[Value<'_>], vector: &FeatureVector) -> Vec<CharacteristicPoints> {
+    fn points(&self, row: &[Value<'_>], vector: &FeatureVector, lines: &[EvidenceLine]) -> Vec<CharacteristicPoints> {
         let tables = self.model.points(row).into_iter();
         tables
             .zip(&self.columns)
@@ -173,6 +169,7 @@ impl Engine {
                 value: vector.at(*position),
                 points: table.points,
                 baseline: table.baseline,
+                provenance: lines.iter().find(|line| line.source == feature.source).map(Provenance::from),
             })
             .collect()
     }
@@ -180,6 +177,11 @@ impl Engine {
     fn validity(&self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_hours(24 * i64::from(self.policy.valid_days()))
     }
+}
+
+/// Whether the evidence that a feature is computed from is not there.
+pub(super) fn lacks(lines: &[EvidenceLine], feature: &Feature) -> bool {
+    lines.iter().find(|line| line.source == feature.source).is_none_or(|line| line.lacks(feature.part))
 }
 
 /// The date in Shaoxing: China keeps one time zone, UTC+8, without summer time.

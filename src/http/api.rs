@@ -2,6 +2,8 @@
 
 pub mod consents;
 pub mod decisions;
+pub mod looks;
+pub mod notices;
 
 use actix_web::{HttpResponse, web};
 
@@ -25,7 +27,12 @@ pub fn configure(routes: &mut web::ServiceConfig) {
                 .route(web::get().to(decisions::list))
                 .default_service(other()),
         )
-        .service(web::resource("/v1/decisions/{id}").route(web::get().to(decisions::show)).default_service(other()));
+        .service(web::resource("/v1/decisions/{id}").route(web::get().to(decisions::show)).default_service(other()))
+        .service(
+            web::resource("/v1/decisions/{id}/record").route(web::get().to(decisions::record)).default_service(other()),
+        )
+        .service(web::resource("/v1/looks").route(web::get().to(looks::list)).default_service(other()))
+        .service(web::resource("/v1/notices").route(web::get().to(notices::list)).default_service(other()));
 }
 
 /// The firm's code in a request; `pointer` says where it stands.

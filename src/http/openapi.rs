@@ -5,7 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::api::{consents, decisions};
+use super::api::{consents, decisions, looks, notices};
 use super::problem::{FieldError, ProblemBody, ProblemKind};
 use super::reply::DecisionReply;
 
@@ -17,10 +17,12 @@ use super::reply::DecisionReply;
             Every answer is a decision aid, not a credit-bureau report (征信报告); the bank decides."
     ),
     paths(
-        consents::register, consents::show, consents::revoke, decisions::decide, decisions::show, decisions::list
+        consents::register, consents::show, consents::revoke, decisions::decide, decisions::show, decisions::list,
+        decisions::record, looks::list, notices::list
     ),
     components(schemas(
         consents::ConsentAsk, consents::ConsentReply, decisions::DecisionAsk, decisions::DecisionPage, DecisionReply,
+        looks::LookPage, looks::LookReply, notices::NoticePage, notices::NoticeReply,
         ProblemBody, FieldError
     )),
     modifiers(&Extras)

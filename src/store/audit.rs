@@ -29,8 +29,11 @@ pub(super) enum Kind {
     Password,
     UserDisabled,
     Consent,
+    ConsentUsed,
     ConsentRevoked,
     Decision,
+    Look,
+    Notice,
     Case,
     Review,
 }
@@ -45,7 +48,10 @@ impl Kind {
             Kind::Password => "password",
             Kind::UserDisabled => "user_disabled",
             Kind::Consent => "consent",
+            Kind::ConsentUsed => "consent_used",
             Kind::ConsentRevoked => "consent_revoked",
+            Kind::Look => "look",
+            Kind::Notice => "notice",
             Kind::Decision => "decision",
             Kind::Case => "case",
             Kind::Review => "review",
@@ -113,6 +119,11 @@ impl Batch {
     /// Remembers that an answer was kept at this instant.
     pub(super) fn keeps_answer(&mut self, at: i64) {
         self.kept_at = self.kept_at.max(Some(at));
+    }
+
+    /// The number that the next row of the chain will have.
+    pub(super) fn next_seq(&self) -> i64 {
+        self.head.seq + 1
     }
 
     /// Appends a row to the chain.

@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_rows;
 mod batch_scoring;
+mod consent_and_ledger;
 mod decisions;
 mod durability;
 mod export_command;
@@ -38,4 +39,5 @@ mod store_users;
 mod store_writer;
 mod support;
 mod training_files;
+mod truth;
 mod watch;

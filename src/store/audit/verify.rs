@@ -7,6 +7,8 @@ use super::super::consents::ConsentRow;
 use super::super::database::{Transaction, fetch};
 use super::super::decisions::DecisionRow;
 use super::super::keys::{BankRow, KeyRow};
+use super::super::looks::LookRow;
+use super::super::notices::NoticeRow;
 use super::super::users::UserRow;
 use super::super::{Store, StoreError};
 use super::Head;
@@ -113,9 +115,9 @@ macro_rules! unspoken {
         const SELECT: &str = concat!(
             "SELECT t.id FROM ",
             $table,
-            " t WHERE ",
+            " t WHERE (",
             $condition,
-            " AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject = t.id AND a.kind = '",
+            ") AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject = t.id AND a.kind = '",
             $kind,
             "') LIMIT 20"
         );
@@ -210,6 +212,11 @@ impl Walk {
                     digests!(self, first, last, UserRow, UserRow::disabling_digest, "user_disabled", "users")
                 }
                 "consent" => digests!(self, first, last, ConsentRow, ConsentRow::digest, "consent", "consents"),
+                "consent_used" => {
+                    digests!(self, first, last, ConsentRow, ConsentRow::use_digest, "consent_used", "consents")
+                }
+                "look" => digests!(self, first, last, LookRow, LookRow::digest, "look", "looks"),
+                "notice" => digests!(self, first, last, NoticeRow, NoticeRow::digest, "notice", "notices"),
                 "consent_revoked" => {
                     digests!(
                         self,
@@ -239,6 +246,9 @@ impl Walk {
         unspoken!(self, "users", "user_disabled", "t.disabled_at IS NOT NULL");
         unspoken!(self, "consents", "consent", "1 = 1");
         unspoken!(self, "consents", "consent_revoked", "t.revoked_at IS NOT NULL");
+        unspoken!(self, "consents", "consent_used", "t.used_at IS NOT NULL OR t.used_by IS NOT NULL");
+        unspoken!(self, "looks", "look", "1 = 1");
+        unspoken!(self, "notices", "notice", "1 = 1");
         unspoken!(self, "decisions", "decision", "1 = 1");
         unspoken!(self, "cases", "case", "1 = 1");
         unspoken!(self, "reviews", "review", "1 = 1");
