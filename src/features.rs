@@ -3,7 +3,9 @@
 //! A feature is a number or missing. Missing is a value of its own, never zero: it is what a source that did not answer, a
 //! field that a department does not share, or a history too short leaves behind. Windows end with the last month that is
 //! complete both at the source's as-of date and at the scoring date, so that a late department does not look like a firm
-//! without business, and nothing after the scoring date is ever looked at.
+//! without business, and nothing after the scoring date is ever looked at. One thing follows the scoring date and not the
+//! as-of date: an adverse fact that was repaired or whose time has run out by the scoring date is not counted, however old
+//! the evidence is.
 
 mod filings;
 mod insurance;
@@ -19,6 +21,7 @@ use crate::domain::language::Bilingual;
 use crate::domain::size::{SizeIndicators, StaffBasis, size_class};
 use crate::domain::{Dossier, FirmSize, Language, SourceKind};
 pub(crate) use insurance::insured_heads;
+pub(crate) use payments::kwh_change;
 pub use view::View;
 
 /// How risk moves with a feature's value; the monotone constraint that training keeps.

@@ -1,8 +1,10 @@
 //! The lending policy: typed rules read from `config/policy.toml`, applied purely.
 //!
 //! Order: knock-outs decline; flags and missing evidence refer; then the grade's cut-off decides; an approval must still have a
-//! limit worth granting, within what may be granted without a person.
+//! limit worth granting, within what may be granted without a person; a decline must rest on facts that are not too old.
 
+mod contradictions;
+mod recheck;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,9 @@ use thiserror::Error;
 
 use crate::domain::decision::VersionRef;
 use crate::domain::{Fen, Outcome, SourceKind};
+use contradictions::Contradiction;
+pub use contradictions::Figure;
+use recheck::Recheck;
 pub use rules::{Finding, Ruling};
 
 /// The policy that is used where no file is there.
@@ -37,6 +42,10 @@ struct Terms {
     limit: Limit,
     flags: Flags,
     missing: Missing,
+    #[serde(default)]
+    contradictions: Vec<Contradiction>,
+    #[serde(default)]
+    recheck: Recheck,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -69,8 +78,9 @@ struct Limit {
 struct Flags {
     suspect_code: bool,
     stale_evidence: bool,
-    heads_ratio: f64,
-    heads_difference: u32,
+    /// How the comparison of staff figures was written before there were `[[contradictions]]`.
+    heads_ratio: Option<f64>,
+    heads_difference: Option<u32>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -126,6 +136,41 @@ pub enum PolicyError {
     },
 }
 
+impl Terms {
+    /// Makes a rule of the keys that older policies compare staff figures with.
+    fn take_over_heads(&mut self) -> Result<(), PolicyError> {
+        let refuse = |key, must| Err(PolicyError::Value { key, must });
+        let rule = match (self.flags.heads_ratio, self.flags.heads_difference) {
+            (None, None) => return Ok(()),
+            (Some(ratio), Some(difference)) => Contradiction::of_heads(ratio, difference),
+            _ => return refuse("flags.heads_ratio", "stand together with flags.heads_difference"),
+        };
+        if rule.check().is_err() {
+            return refuse("flags.heads_ratio", "be at least 1");
+        }
+        if self.contradictions.iter().any(|other| other.compares_the_same(&rule)) {
+            return refuse(
+                "flags.heads_ratio",
+                "be left out, with heads_difference, where [[contradictions]] compares the same figures",
+            );
+        }
+        self.contradictions.insert(0, rule);
+        Ok(())
+    }
+
+    fn check_contradictions(&self) -> Result<(), PolicyError> {
+        for (i, rule) in self.contradictions.iter().enumerate() {
+            rule.check()?;
+            let earlier = &self.contradictions[..i];
+            if earlier.iter().any(|other| other.id == rule.id || other.compares_the_same(rule)) {
+                let must = "have one rule for each id and each two figures";
+                return Err(PolicyError::Value { key: "contradictions", must });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Policy {
     /// Reads and checks a policy file.
     pub fn load(path: &Path) -> Result<Policy, PolicyError> {
@@ -136,7 +181,7 @@ impl Policy {
 
     /// Checks a policy given as TOML.
     pub fn from_toml(text: &str) -> Result<Policy, PolicyError> {
-        let terms: Terms = toml::from_str(text).map_err(Box::new)?;
+        let mut terms: Terms = toml::from_str(text).map_err(Box::new)?;
         let refuse = |key, must| Err(PolicyError::Value { key, must });
         if !(1..=365).contains(&terms.valid_days) {
             return refuse("valid_days", "lie between 1 and 365");
@@ -150,9 +195,9 @@ impl Policy {
         if terms.limit.grade_caps_fen.values().any(|cap| *cap < Fen::ZERO) {
             return refuse("limit.grade_caps_fen", "not be negative");
         }
-        if !(terms.flags.heads_ratio >= 1.0 && terms.flags.heads_ratio.is_finite()) {
-            return refuse("flags.heads_ratio", "be at least 1");
-        }
+        terms.take_over_heads()?;
+        terms.check_contradictions()?;
+        terms.recheck.check()?;
         let version = VersionRef { id: terms.id.clone(), sha256: hex::encode(Sha256::digest(text.as_bytes())) };
         let policy = Policy { terms, version };
         let named: Vec<String> = policy.named_grades().cloned().collect();

@@ -39,7 +39,8 @@ pub struct FeaturesArgs {
     /// As-of date of the district [default: the end of the last complete month]
     #[arg(long, requires = "district", value_parser = super::sandbox::read_as_of)]
     as_of: Option<Date>,
-    /// Scoring date; nothing after it is looked at [default: each source's own as-of date]
+    /// Scoring date; nothing after it is looked at, and adverse facts that expired by then do not count [default: each source's
+    /// own as-of date, and for adverse facts the latest of them]
     #[arg(long)]
     on: Option<Date>,
     /// The file to write
@@ -144,7 +145,9 @@ impl Matrix {
     }
 
     fn add(&mut self, dossier: &Dossier, on: Option<Date>, truth: &[String]) -> Result<(), DataError> {
-        let vector: FeatureVector = features::extract(dossier, on.unwrap_or(Date::MAX));
+        // Without a date, as of the evidence: windows end with each source, and adverse facts count that counted then.
+        let on = on.or_else(|| dossier.latest_as_of()).unwrap_or(Date::MAX);
+        let vector: FeatureVector = features::extract(dossier, on);
         let mut cells = vec![dossier.uscc.to_string()];
         // Rust writes the shortest decimal that reads back to the same bits.
         cells.extend(vector.iter().map(|(_, value)| value.map(|v| v.to_string()).unwrap_or_default()));

@@ -92,6 +92,7 @@ impl Engine {
             let (low, high) = self.model.interval(&row, &open);
             [low, high]
         });
+        let lost: Vec<Reason> = self.reasons(&row, &vector);
         let finding = Finding {
             request: &occasion.request,
             dossier: &dossier,
@@ -99,10 +100,11 @@ impl Engine {
             grade: score.grade,
             incomplete: &incomplete,
             interval: interval.as_ref().map(|[low, high]| [(low.score, low.grade), (high.score, high.grade)]),
+            reasons: &lost[..lost.len().min(REASONS_MAX)],
         };
         let ruling = self.policy.rule(&finding);
         let (firm_size, staff_basis) = features::firm_size(&dossier, on);
-        let reasons = ruling.knock_outs.iter().cloned().chain(self.reasons(&row, &vector)).take(REASONS_MAX).collect();
+        let reasons = ruling.knock_outs.iter().cloned().chain(lost).take(REASONS_MAX).collect();
         let decision = Decision {
             id: occasion.id,
             bank: occasion.bank,

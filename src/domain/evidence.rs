@@ -6,6 +6,7 @@
 //! The JSON form of a record is what a department sends by default (beside the firm's code, `uscc`), what a mapping for a
 //! department of another shape produces, and what the decision record keeps.
 
+mod life;
 mod payment_history;
 mod social_insurance;
 mod tax;
@@ -16,6 +17,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Uscc;
+pub use life::*;
 pub use payment_history::*;
 pub use social_insurance::*;
 pub use tax::*;

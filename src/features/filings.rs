@@ -58,8 +58,9 @@ pub(super) static FEATURES: &[Feature] = &[
         remedy: both("缴清欠税，当日即可更新", "Pay the arrears; it counts from the same day"),
         missing: NO_ARREARS,
         extract: |view| {
-            let owed = view.tax.as_ref()?.record.arrears?.amount.yuan();
-            if owed <= 0.0 {
+            let arrears = view.tax.as_ref()?.record.arrears?;
+            let owed = arrears.amount.yuan();
+            if owed <= 0.0 || !arrears.life().counts_on(view.on) {
                 return Some(0.0);
             }
             // Owing while selling nothing, or nobody knows what, is as bad as owing a year's revenue or more.
@@ -80,7 +81,7 @@ pub(super) static FEATURES: &[Feature] = &[
         extract: |view| {
             let part = view.tax.as_ref()?;
             let arrears = part.record.arrears?;
-            if arrears.amount.0 <= 0 {
+            if arrears.amount.0 <= 0 || !arrears.life().counts_on(view.on) {
                 return Some(0.0);
             }
             let days = arrears.since?.until(part.until).ok()?.get_days().max(0);

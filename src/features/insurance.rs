@@ -64,7 +64,10 @@ pub(super) static FEATURES: &[Feature] = &[
         text: both("存在社保欠费", "Contributions are in arrears"),
         remedy: both("补缴社保费，当日即可更新", "Pay the arrears; it counts from the same day"),
         missing: both("社保部门未提供欠费数据", "The department does not say whether contributions are owed"),
-        extract: |view| Some(f64::from(view.insurance.as_ref()?.record.arrears?.months)),
+        extract: |view| {
+            let arrears = view.insurance.as_ref()?.record.arrears?;
+            Some(if arrears.life().counts_on(view.on) { f64::from(arrears.months) } else { 0.0 })
+        },
     },
     Feature {
         name: "si_base_to_minimum",

@@ -106,7 +106,7 @@ pub(super) static FEATURES: &[Feature] = &[
                 return None;
             }
             let since = loans.first().map_or(0, |first| part.last.since(first.month) + 1);
-            let last = loans.iter().rev().find(|l| l.days_past_due > 0);
+            let last = loans.iter().rev().find(|l| days_past_due(l, view.on) > 0);
             Some(f64::from(last.map_or(since, |l| part.last.since(l.month))))
         },
     },
@@ -167,7 +167,7 @@ pub(super) static FEATURES: &[Feature] = &[
                 .wage_arrears
                 .as_deref()?
                 .iter()
-                .filter(|w| w.found_on <= part.until && w.repaired_on.is_none_or(|day| day > part.until));
+                .filter(|w| w.found_on <= part.until && w.life().counts_on(view.on));
             Some(open.count() as f64)
         },
     },
@@ -184,7 +184,8 @@ pub(super) static FEATURES: &[Feature] = &[
         extract: |view| {
             let part = view.payments.as_ref()?;
             let window = window(part.last.plus(1), 25);
-            let ended = part.record.enforcements.as_deref()?.iter().filter_map(|e| e.closed_on);
+            let counting = part.record.enforcements.as_deref()?.iter().filter(|e| e.life().counts_on(view.on));
+            let ended = counting.filter_map(|e| e.closed_on);
             let recent = ended.filter(|day| *day <= part.until && window.contains(&crate::domain::Month::of(*day)));
             Some(recent.count() as f64)
         },
@@ -209,11 +210,18 @@ fn loans<'d>(part: &Part<'d, PaymentHistoryRecord>, months: i32) -> Option<Vec<&
     Some(part.record.loans.as_deref()?.iter().filter(|l| window.contains(&l.month)).collect())
 }
 
-fn max_days_past_due(view: &View<'_>, months: i32) -> Option<f64> {
-    loans(view.payments.as_ref()?, months)?.iter().map(|l| f64::from(l.days_past_due)).reduce(f64::max)
+/// Days past due that still count on the scoring date.
+fn days_past_due(loan: &LoanMonth, on: Date) -> u32 {
+    if loan.life().counts_on(on) { loan.days_past_due } else { 0 }
 }
 
-fn kwh_change(view: &View<'_>) -> Option<f64> {
+fn max_days_past_due(view: &View<'_>, months: i32) -> Option<f64> {
+    loans(view.payments.as_ref()?, months)?.iter().map(|l| f64::from(days_past_due(l, view.on))).reduce(f64::max)
+}
+
+/// Electricity of the last 6 months over the same months a year before, minus one; `None` where fewer than five of either
+/// six are known.
+pub(crate) fn kwh_change(view: &View<'_>) -> Option<f64> {
     let part = view.payments.as_ref()?;
     let all = part.record.bills.as_deref()?;
     let sum = |back: i32| {

@@ -196,6 +196,9 @@ fn repaired_wage_arrears_leave_the_same_day() {
             found_on: date(2026, 5, 1),
             amount: Fen(1),
             repaired_on: Some(date(2026, 9, 10)),
+            severity: None,
+            ended_on: None,
+            display_end: None,
         }]),
         enforcements: Some(vec![]),
     };
@@ -203,6 +206,51 @@ fn repaired_wage_arrears_leave_the_same_day() {
     assert_eq!(extract(&dossier, date(2026, 9, 9)).get("pay_wage_arrears"), Some(1.0));
     assert_eq!(extract(&dossier, date(2026, 9, 10)).get("pay_wage_arrears"), Some(0.0));
     assert_eq!(extract(&dossier, date(2026, 9, 10)).get("pay_max_dpd_12m"), None, "no loan is not zero days past due");
+}
+
+/// What a feature says of a payment history with these facts, as of 2026-10-31, on a later day.
+fn later(facts: serde_json::Value, feature: &str, on: Date) -> Option<f64> {
+    let mut reply = serde_json::json!({"as_of": "2026-10-31", "loans": [], "wage_arrears": [], "enforcements": []});
+    reply.as_object_mut().unwrap().extend(facts.as_object().unwrap().clone());
+    extract(&with_payments(serde_json::from_value(reply).unwrap()), on).get(feature)
+}
+
+#[test]
+fn an_adverse_fact_leaves_the_score_the_day_after_its_display_end_though_the_evidence_is_older() {
+    let (last, after) = (date(2026, 11, 20), date(2026, 11, 21));
+    let wages = serde_json::json!({"wage_arrears": [
+        {"found_on": "2026-05-01", "amount_fen": 1, "repaired_on": null, "display_end": "2026-11-20", "severity": "serious"},
+    ]});
+    let court = serde_json::json!({"enforcements": [
+        {"opened_on": "2024-05-01", "closed_on": "2025-05-01", "amount_fen": 1, "display_end": "2026-11-20"},
+    ]});
+    let loans = serde_json::json!({"loans": [
+        {"month": "2026-08", "balance_fen": 1, "line_fen": 2, "days_past_due": 40, "display_end": "2026-11-20"},
+        {"month": "2026-09", "balance_fen": 1, "line_fen": 2, "days_past_due": 7},
+    ]});
+    for (facts, feature, before, then) in [
+        (wages, "pay_wage_arrears", 1.0, 0.0),
+        (court, "pay_enforcements", 1.0, 0.0),
+        (loans, "pay_max_dpd_12m", 40.0, 7.0),
+    ] {
+        assert_eq!(later(facts.clone(), feature, last), Some(before), "{feature}");
+        assert_eq!(later(facts, feature, after), Some(then), "{feature}");
+    }
+}
+
+#[test]
+fn arrears_that_were_repaired_or_have_expired_count_as_none_and_not_as_unknown() {
+    let on = date(2026, 11, 20);
+    let tax = |life: &str| {
+        let text =
+            format!(r#"{{"as_of": "2026-10-31", "arrears": {{"amount_fen": 100, "since": "2020-01-01"{life}}}}}"#);
+        let vector = extract(&with_tax(serde_json::from_str(&text).unwrap()), on);
+        [vector.get("tax_arrears_to_revenue"), vector.get("tax_arrears_age").map(|months| months.min(1.0))]
+    };
+    assert_eq!(tax(""), [Some(1.0), Some(1.0)]);
+    assert_eq!(tax(r#", "repaired_on": "2026-10-31""#), [Some(0.0); 2]);
+    assert_eq!(tax(r#", "ended_on": "2021-11-20""#), [Some(0.0); 2], "five years after the end of the conduct");
+    assert_eq!(tax(r#", "ended_on": "2021-11-21", "display_end": "2040-01-01""#), [Some(1.0); 2]);
 }
 
 proptest! {

@@ -9,6 +9,8 @@ use crate::domain::{Fen, Month};
 
 /// What extraction sees: each source's record, where there is one, with the last day and month that count.
 pub struct View<'d> {
+    /// The scoring date: adverse facts that were repaired or have expired by then count no more, however old the evidence is.
+    pub on: Date,
     /// The tax record.
     pub tax: Option<Part<'d, TaxRecord>>,
     /// The social insurance record.
@@ -31,6 +33,7 @@ impl<'d> View<'d> {
     /// The view of `dossier` at the date `on`.
     pub fn new(dossier: &'d Dossier, on: Date) -> View<'d> {
         View {
+            on,
             tax: dossier.tax.record.as_ref().map(|r| Part::new(r, r.as_of, on)),
             insurance: dossier.social_insurance.record.as_ref().map(|r| Part::new(r, r.as_of, on)),
             payments: dossier.payment_history.record.as_ref().map(|r| Part::new(r, r.as_of, on)),
@@ -82,6 +85,15 @@ impl<'d> View<'d> {
     /// The invoice months, where they are known for the whole of the last `months` months.
     pub fn invoices_of(&self, months: i32) -> Option<Invoices<'d>> {
         self.invoices().filter(|invoices| invoices.know(months))
+    }
+
+    /// Revenue declared with VAT returns, where returns that were filed cover each of the last 12 months: twelve monthly ones or
+    /// four quarterly ones. Anything less cannot be set beside a figure of twelve months.
+    pub fn declared_revenue_whole_12m(&self) -> Option<Fen> {
+        let filed = self.vat_filed(12)?;
+        let months = filed.iter().map(|f| f.month).collect::<std::collections::BTreeSet<Month>>();
+        let quarterly = months.len() == 4 && months.iter().all(|month| month.month() % 3 == 0);
+        (months.len() == 12 || quarterly).then(|| filed.iter().map(|f| f.declared_revenue).sum())
     }
 
     /// Revenue declared with VAT returns of the last 12 months; `None` when no return was filed or none are shared.

@@ -9,7 +9,7 @@ use crate::domain::decision::{DecisionRequest, Reason, ReferReason};
 use crate::domain::evidence::{Dossier, TaxpayerStatus};
 use crate::domain::uscc::UsccVerdict;
 use crate::domain::{EvidenceStatus, Fen, Outcome, SourceKind};
-use crate::features::{self, View};
+use crate::features::View;
 
 /// What the policy looks at.
 pub struct Finding<'a> {
@@ -25,6 +25,8 @@ pub struct Finding<'a> {
     pub incomplete: &'a [SourceKind],
     /// Where evidence is missing: the lowest and highest possible score, each with its grade.
     pub interval: Option<[(i64, &'a str); 2]>,
+    /// The principal reasons of the score, most points lost first.
+    pub reasons: &'a [Reason],
 }
 
 impl Finding<'_> {
@@ -60,13 +62,18 @@ impl Policy {
         if knock_outs.is_empty() {
             refer.extend(self.missing_evidence(finding));
         }
-        let outcome = if !knock_outs.is_empty() && !identity_in_doubt {
+        let mut outcome = if !knock_outs.is_empty() && !identity_in_doubt {
             Outcome::Decline
         } else if !refer.is_empty() {
             Outcome::Refer
         } else {
             self.by_grade(finding, &view, indicated_limit, &mut refer)
         };
+        if outcome == Outcome::Decline {
+            let recheck = self.terms.recheck.before_decline(finding, &knock_outs);
+            outcome = if recheck.is_empty() { Outcome::Decline } else { Outcome::Refer };
+            refer.extend(recheck);
+        }
         let limit = (outcome == Outcome::Approve).then_some(indicated_limit);
         Ruling { outcome, limit, indicated_limit, knock_outs, refer_reasons: refer }
     }
@@ -92,7 +99,10 @@ impl Policy {
         let status = view.tax.as_ref().and_then(|part| part.record.status);
         let open = view.payments.as_ref().is_some_and(|part| {
             let all = part.record.enforcements.as_deref().unwrap_or_default();
-            all.iter().any(|e| e.opened_on <= part.until && e.closed_on.is_none_or(|day| day > part.until))
+            all.iter().any(|e| {
+                let open = e.opened_on <= part.until && e.closed_on.is_none_or(|day| day > part.until);
+                open && e.life().counts_on(view.on)
+            })
         });
         let mut found = Vec::new();
         let mut add = |hit: bool, code: &str, source| {
@@ -134,16 +144,7 @@ impl Policy {
                 raised.push(reason("EVIDENCE_STALE", Some(line.source), [("as_of", as_of)]));
             }
         }
-        let declared = view.tax.as_ref().and_then(|part| part.record.declared_heads);
-        // A department that answers and has no recent contribution says that nobody is insured.
-        let insured = view.insurance.as_ref().map(|_| features::insured_heads(view).unwrap_or(0));
-        if let (Some(tax), Some(insured)) = (declared, insured) {
-            let (more, fewer) = (tax.max(insured), tax.min(insured));
-            if more - fewer >= flags.heads_difference && f64::from(more) > flags.heads_ratio * f64::from(fewer) {
-                let figures = [("tax_heads", tax.to_string()), ("insured_heads", insured.to_string())];
-                raised.push(reason("HEADS_CONTRADICT", None, figures));
-            }
-        }
+        raised.extend(self.terms.contradictions.iter().filter_map(|rule| rule.found(view)));
         raised
     }
 
@@ -198,7 +199,11 @@ impl Policy {
     }
 }
 
-fn reason<const N: usize>(code: &str, source: Option<SourceKind>, figures: [(&str, String); N]) -> ReferReason {
+pub(super) fn reason<const N: usize>(
+    code: &str,
+    source: Option<SourceKind>,
+    figures: [(&str, String); N],
+) -> ReferReason {
     let figures: BTreeMap<String, String> = figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     ReferReason { code: code.to_owned(), source, figures }
 }

@@ -64,7 +64,7 @@ fn rule(dossier: &Dossier, grade: &str, interval: Option<[(i64, &str); 2]>, amou
     };
     let policy = Policy::from_toml(DEFAULT_POLICY).unwrap();
     let incomplete: Vec<SourceKind> = SourceKind::ALL.into_iter().filter(|source| !dossier.has(*source)).collect();
-    policy.rule(&Finding { request: &request, dossier, on: ON, grade, incomplete: &incomplete, interval })
+    policy.rule(&Finding { request: &request, dossier, on: ON, grade, incomplete: &incomplete, interval, reasons: &[] })
 }
 
 fn codes(ruling: &Ruling) -> Vec<&str> {
@@ -104,10 +104,22 @@ fn limits_too_small_too_large_or_without_known_revenue_are_referred() {
 #[test]
 fn knock_outs_decline_whatever_the_grade() {
     let mut enforced = sound();
-    let open = Enforcement { opened_on: date(2026, 1, 1), closed_on: None, amount: Fen(1) };
+    let open = Enforcement {
+        opened_on: date(2026, 1, 1),
+        closed_on: None,
+        amount: Fen(1),
+        severity: None,
+        repaired_on: None,
+        display_end: None,
+    };
     enforced.payment_history.record.as_mut().unwrap().enforcements = Some(vec![open]);
     let ruling = rule(&enforced, "A", None, 1_000_000);
     assert_eq!((ruling.outcome, ruling.knock_outs[0].code.as_str()), (Outcome::Decline, "ENFORCEMENT_OPEN"));
+
+    let mut expired = sound();
+    let shown = Enforcement { display_end: Some(date(2026, 10, 30)), ..open };
+    expired.payment_history.record.as_mut().unwrap().enforcements = Some(vec![shown]);
+    assert_eq!(rule(&expired, "A", None, 1_000_000).outcome, Outcome::Approve, "its time has run out");
 
     let mut closed = sound();
     let ended = Enforcement { closed_on: Some(date(2026, 10, 31)), ..open };
@@ -166,6 +178,7 @@ fn parts_that_a_department_does_not_share_are_named_where_they_could_change_the_
             grade: "C",
             incomplete,
             interval: Some(interval),
+            reasons: &[],
         })
     };
     let crossing = rule([(530, "E"), (600, "B")]);
@@ -219,13 +232,155 @@ fn a_policy_that_leaves_a_grade_out_or_a_key_wrong_is_refused() {
         ("E = 0", ""),
         ("valid_days = 30", "valid_days = 0"),
         ("revenue_share = 0.20", "revenue_share = nan"),
-        ("heads_ratio", "heads_factor"),
+        ("ratio = 2.0", "factor = 2.0"),
+        ("ratio = 2.0", "ratio = 0.9"),
+        ("difference = 10\n", "difference = -1\n"),
+        ("id = \"revenue\"", "id = \"heads\""),
+        ("second = \"social_insurance.insured_heads\"", "second = \"tax.declared_revenue_12m\""),
+        ("second = \"social_insurance.insured_heads\"", "second = \"tax.heads\""),
+        ("fact_age_days_max = 45", "fact_age_days_max = 4000"),
         ("tax = \"refer\"", "tax = \"guess\""),
     ] {
         let changed = DEFAULT_POLICY.replacen(from, to, 1);
         assert_ne!(changed, DEFAULT_POLICY, "{from}");
         assert!(Policy::from_toml(&changed).is_err(), "{to}");
     }
+}
+
+/// The policy with the part from `[[contradictions]]` to `[recheck]` replaced, and the flags with `flags` besides.
+fn with_rules(flags: &str, rules: &str) -> Result<Policy, PolicyError> {
+    let (before, rest) = DEFAULT_POLICY.split_once("[[contradictions]]").unwrap();
+    let (_, after) = rest.split_once("[recheck]").unwrap();
+    let text = format!("{before}{rules}\n[recheck]{after}");
+    Policy::from_toml(&text.replacen("stale_evidence = true", &format!("stale_evidence = true\n{flags}"), 1))
+}
+
+#[test]
+fn older_policies_compare_staff_with_two_flags_and_no_policy_does_so_twice() {
+    let flags = "heads_ratio = 2.0\nheads_difference = 10";
+    let old = with_rules(flags, "").unwrap();
+    assert_eq!(old.terms.contradictions[..], Policy::from_toml(DEFAULT_POLICY).unwrap().terms.contradictions[..1]);
+    let rule = "[[contradictions]]\nid = \"staff\"\nfirst = \"social_insurance.insured_heads\"\n\
+                second = \"tax.declared_heads\"\nratio = 3.0\ndifference = 5";
+    assert!(with_rules("", rule).is_ok());
+    assert!(with_rules(flags, rule).unwrap_err().to_string().contains("flags.heads_ratio must be left out"));
+    assert!(with_rules("heads_ratio = 2.0", "").unwrap_err().to_string().contains("stand together"));
+    assert!(with_rules("heads_ratio = nan\nheads_difference = 10", "").is_err());
+}
+
+#[test]
+fn a_rule_that_is_switched_off_finds_nothing() {
+    let mut liar = sound();
+    liar.tax.record.as_mut().unwrap().declared_heads = Some(80);
+    let view = crate::features::View::new(&liar, ON);
+    let rule = Policy::from_toml(DEFAULT_POLICY).unwrap().terms.contradictions[0].clone();
+    assert!(rule.found(&view).is_some());
+    let off = DEFAULT_POLICY.replacen("difference = 10\n", "difference = 10\nenabled = false\n", 1);
+    assert!(Policy::from_toml(&off).unwrap().terms.contradictions[0].found(&view).is_none());
+}
+
+/// Twelve VAT returns, filed in time, of this revenue each.
+fn returns(yuan: i64) -> Vec<Filing> {
+    let filing = |i: i32| {
+        let month = Month::of(ON).minus(i);
+        Filing {
+            month,
+            tax: TaxKind::Vat,
+            declared_revenue: Fen::from_yuan(yuan),
+            due: Fen::ZERO,
+            paid: Fen::ZERO,
+            due_on: month.last_day(),
+            filed_on: Some(month.last_day()),
+        }
+    };
+    (0..12).rev().map(filing).collect()
+}
+
+#[test]
+fn revenue_declared_far_below_what_was_invoiced_is_referred_with_both_figures_and_their_sources() {
+    let with = |filings: Vec<Filing>| {
+        let mut dossier = sound();
+        dossier.tax.record.as_mut().unwrap().filings = Some(filings);
+        rule(&dossier, "A", None, 100_000)
+    };
+    assert_eq!(with(returns(1_000_000)).outcome, Outcome::Approve);
+    assert_eq!(with(returns(500_000)).outcome, Outcome::Approve, "twice is not more than twice");
+    let apart = with(returns(400_000));
+    assert_eq!((apart.outcome, codes(&apart)), (Outcome::Refer, vec!["REVENUE_CONTRADICT"]));
+    let told = &apart.refer_reasons[0].figures;
+    for (name, said) in [
+        ("first", "4800000.00"),
+        ("first_figure", "declared_revenue_12m"),
+        ("first_source", "tax"),
+        ("second", "12000000.00"),
+        ("second_figure", "invoiced_revenue_12m"),
+        ("second_source", "tax"),
+    ] {
+        assert_eq!(told[name], said, "{name}");
+    }
+    assert_eq!(
+        with(returns(400_000)[1..].to_vec()).outcome,
+        Outcome::Approve,
+        "eleven returns are no figure of a year"
+    );
+}
+
+/// What the policy says of a firm whose payment history and tax record are this many days old, declined by grade E for reasons of
+/// these sources, or by a knock-out of `status`.
+fn declined(tax_days: i64, payments_days: i64, status: TaxpayerStatus, reasons: &[(SourceKind, f64)]) -> Ruling {
+    let mut dossier = sound();
+    let ago = |days: i64| Some(ON.saturating_sub(jiff::Span::new().days(days)));
+    dossier.tax.as_of = ago(tax_days);
+    dossier.payment_history.as_of = ago(payments_days);
+    dossier.tax.record.as_mut().unwrap().status = Some(status);
+    let request = DecisionRequest {
+        uscc: firm(),
+        consent_id: ConsentId(Uuid::nil()),
+        purpose: "working_capital".into(),
+        amount: Fen::from_yuan(100_000),
+        term_months: 12,
+    };
+    let lost = |(source, points_lost): &(SourceKind, f64)| crate::domain::decision::Reason {
+        code: "X".into(),
+        source: Some(*source),
+        points_lost: *points_lost,
+        value: None,
+    };
+    let reasons: Vec<_> = reasons.iter().map(lost).collect();
+    let policy = Policy::from_toml(DEFAULT_POLICY).unwrap();
+    let (dossier, grade) = (&dossier, "E");
+    policy.rule(&Finding {
+        request: &request,
+        dossier,
+        on: ON,
+        grade,
+        incomplete: &[],
+        interval: None,
+        reasons: &reasons,
+    })
+}
+
+#[test]
+fn a_decline_whose_deciding_fact_is_too_old_is_looked_at_first() {
+    let (tax, payments) = (SourceKind::Tax, SourceKind::PaymentHistory);
+    let sources = |ruling: &Ruling| ruling.refer_reasons.iter().filter_map(|r| r.source).collect::<Vec<_>>();
+    fn by_grade(tax_days: i64, payments_days: i64, reasons: &[(SourceKind, f64)]) -> Ruling {
+        declined(tax_days, payments_days, TaxpayerStatus::Normal, reasons)
+    }
+    assert_eq!(
+        by_grade(45, 45, &[(tax, 9.0), (payments, 3.0)]).outcome,
+        Outcome::Decline,
+        "45 days are not more than 45"
+    );
+    let old = by_grade(46, 45, &[(tax, 9.0), (payments, 3.0)]);
+    assert_eq!((old.outcome, codes(&old), sources(&old)), (Outcome::Refer, vec!["RECHECK_BEFORE_DECLINE"], vec![tax]));
+    assert_eq!(old.refer_reasons[0].figures["as_of"], "2026-09-15");
+    assert_eq!(by_grade(90, 1, &[(payments, 3.0)]).outcome, Outcome::Decline, "the old source has no part in it");
+
+    let abnormal = declined(46, 0, TaxpayerStatus::Abnormal, &[(payments, 3.0)]);
+    assert_eq!((abnormal.outcome, sources(&abnormal)), (Outcome::Refer, vec![tax]));
+    assert_eq!(abnormal.knock_outs.len(), 1, "the knock-out is told all the same");
+    assert_eq!(declined(45, 90, TaxpayerStatus::Abnormal, &[(payments, 3.0)]).outcome, Outcome::Decline);
 }
 
 proptest! {

@@ -89,6 +89,10 @@ fn loans(life: &Life, dice: &mut Dice) -> Vec<LoanMonth> {
             balance: yuan(line * used),
             line: yuan(line),
             days_past_due: past_due,
+            severity: None,
+            ended_on: None,
+            repaired_on: None,
+            display_end: None,
         });
     }
     months
@@ -116,7 +120,14 @@ fn wage_arrears(life: &Life, dice: &mut Dice) -> Vec<WageArrears> {
     let heads = life.heads.last().copied().unwrap_or(1).max(1);
     let found_on = after(life.as_of, -ago).max(life.registered_on());
     let repaired_on = Some(after(found_on, days)).filter(|on| repaired && *on <= life.as_of);
-    let finding = WageArrears { found_on, amount: yuan(amount * 6_000.0 * f64::from(heads)), repaired_on };
+    let finding = WageArrears {
+        found_on,
+        amount: yuan(amount * 6_000.0 * f64::from(heads)),
+        repaired_on,
+        severity: None,
+        ended_on: None,
+        display_end: None,
+    };
     if found { vec![finding] } else { Vec::new() }
 }
 
@@ -134,7 +145,14 @@ fn enforcements(life: &Life, dice: &mut Dice) -> Vec<Enforcement> {
         let amount = yuan(life.normal_revenue().max(5e4) * dice.between(0.02, 0.25));
         // A closed one whose end lies ahead would be open: leave it out.
         if closed_on.is_some() || !ends {
-            all.push(Enforcement { opened_on, closed_on, amount });
+            all.push(Enforcement {
+                opened_on,
+                closed_on,
+                amount,
+                severity: None,
+                repaired_on: None,
+                display_end: None,
+            });
         }
     };
     one(dice, 320, 1_200, true);

@@ -25,7 +25,14 @@ pub(super) fn record(life: &Life) -> Option<SocialInsuranceRecord> {
     }
     let months = contributions(life, dice);
     let owed: Vec<&ContributionMonth> = months.iter().filter(|m| m.paid < m.due).collect();
-    let arrears = ContributionArrears { months: owed.len() as u32, amount: owed.iter().map(|m| m.due - m.paid).sum() };
+    let arrears = ContributionArrears {
+        months: owed.len() as u32,
+        amount: owed.iter().map(|m| m.due - m.paid).sum(),
+        severity: None,
+        ended_on: None,
+        repaired_on: None,
+        display_end: None,
+    };
     Some(SocialInsuranceRecord {
         as_of: life.as_of,
         arrears: dice.shared(0.05, arrears),

@@ -125,7 +125,17 @@ fn filings(life: &Life, dice: &mut Dice) -> (Vec<Filing>, TaxArrears) {
     }
     let owed = filings.iter().filter(|f| f.paid < f.due);
     let since = owed.clone().map(|f| f.due_on).min();
-    (filings.clone(), TaxArrears { amount: owed.map(|f| f.due - f.paid).sum(), since })
+    (
+        filings.clone(),
+        TaxArrears {
+            amount: owed.map(|f| f.due - f.paid).sum(),
+            since,
+            severity: None,
+            ended_on: None,
+            repaired_on: None,
+            display_end: None,
+        },
+    )
 }
 
 /// The last month of a period that is to be filed for.

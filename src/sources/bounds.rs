@@ -6,6 +6,7 @@
 use jiff::{ToSpan, civil::Date};
 
 use super::reply::Breach;
+use crate::domain::evidence::Life;
 use crate::domain::{Fen, Month};
 
 /// The largest amount, 10 trillion yuan, in fen.
@@ -70,6 +71,18 @@ impl Bounds {
     /// Something that had or has to happen by a date.
     pub(super) fn due(&self, on: Date) -> Check {
         require((self.due_first..=self.due_last).contains(&on), "lies more than 20 years from as_of")
+    }
+
+    /// The life of an adverse fact that began on `began`: its end and repair have happened, and nothing ends before it began.
+    /// A display end may lie ahead; how far it counts is bounded by law, and not here.
+    pub(super) fn life(&self, life: &Life, began: Option<Date>) -> Result<(), Breach> {
+        let after = |day: Option<Date>| match (began, day) {
+            (Some(began), Some(day)) => require(day >= began, "lies before the fact began"),
+            _ => Ok(()),
+        };
+        self.happened(life.ended_on).and(after(life.ended_on)).at("ended_on")?;
+        self.happened(life.repaired_on).and(after(life.repaired_on)).at("repaired_on")?;
+        life.display_end.map_or(Ok(()), |day| self.due(day)).and(after(life.display_end)).at("display_end")
     }
 
     /// One month: not after the record's, nor more than 50 years before.

@@ -5,7 +5,9 @@ use jiff::civil::Date;
 use super::bounds::{self, Bounds, Located, Within, require};
 use super::reply::{Breach, Record};
 use crate::domain::SourceKind;
-use crate::domain::evidence::{Enforcement, LoanMonth, PaymentHistoryRecord, SupplierDelay, UtilityBill, WageArrears};
+use crate::domain::evidence::{
+    Enforcement, Life, LoanMonth, PaymentHistoryRecord, SupplierDelay, UtilityBill, WageArrears,
+};
 
 /// The largest monthly consumption in kWh; the whole country uses about a hundred times as much.
 const KWH_MAX: u64 = 10_000_000_000;
@@ -64,6 +66,7 @@ fn loans(loans: &[LoanMonth], bounds: &Bounds) -> Result<(), Breach> {
         bounds::amount_owned(loan.balance).at("balance_fen").within(row)?;
         bounds::amount_owned(loan.line).at("line_fen").within(row)?;
         bounds::days_late(loan.days_past_due).at("days_past_due").within(row)?;
+        bounds.life(&loan.life(), Some(loan.month.first_day())).within(row)?;
     }
     Ok(())
 }
@@ -80,14 +83,18 @@ fn wage_arrears(finding: &WageArrears, bounds: &Bounds) -> Result<(), Breach> {
     bounds.happened(Some(finding.found_on)).at("found_on")?;
     bounds::amount_owned(finding.amount).at("amount_fen")?;
     let after = finding.repaired_on.is_none_or(|repaired| repaired >= finding.found_on);
-    bounds.happened(finding.repaired_on).and(require(after, "lies before found_on")).at("repaired_on")
+    bounds.happened(finding.repaired_on).and(require(after, "lies before found_on")).at("repaired_on")?;
+    // What was found may have ended long before it was found.
+    bounds.life(&Life { display_end: None, ..finding.life() }, None)?;
+    bounds.life(&Life { ended_on: None, ..finding.life() }, Some(finding.found_on))
 }
 
 fn enforcement(enforcement: &Enforcement, bounds: &Bounds) -> Result<(), Breach> {
     bounds.happened(Some(enforcement.opened_on)).at("opened_on")?;
     bounds::amount_owned(enforcement.amount).at("amount_fen")?;
     let after = enforcement.closed_on.is_none_or(|closed| closed >= enforcement.opened_on);
-    bounds.happened(enforcement.closed_on).and(require(after, "lies before opened_on")).at("closed_on")
+    bounds.happened(enforcement.closed_on).and(require(after, "lies before opened_on")).at("closed_on")?;
+    bounds.life(&Life { ended_on: None, ..enforcement.life() }, Some(enforcement.opened_on))
 }
 
 #[cfg(test)]
@@ -118,6 +125,14 @@ mod tests {
                 ("/enforcements/0/closed_on", "2023-05-03".into(), "before opened_on"),
                 ("/enforcements/0/closed_on", "2026-11-01".into(), "after as_of"),
                 ("/enforcements/0/amount_fen", (-1).into(), "negative"),
+                ("/enforcements/0/repaired_on", "2026-11-01".into(), "after as_of"),
+                ("/enforcements/0/display_end", "2023-05-03".into(), "before the fact began"),
+                ("/enforcements/0/display_end", "2047-05-03".into(), "20 years"),
+                ("/wage_arrears/0/ended_on", "2026-11-01".into(), "after as_of"),
+                ("/wage_arrears/0/display_end", "2024-01-31".into(), "before the fact began"),
+                ("/wage_arrears/0/severity", "terrible".into(), "wrong kind"),
+                ("/loans/1/repaired_on", "2026-09-30".into(), "before the fact began"),
+                ("/loans/1/ended_on", "2026-11-01".into(), "after as_of"),
             ],
         );
     }

@@ -22,10 +22,17 @@ pub(super) fn breach_of<R: Record>(reply: &Value) -> String {
     }
 }
 
-/// The sample with the value at a pointer replaced.
+/// The sample with the value at a pointer replaced, or put into the object that is there where the field may be left out.
 pub(super) fn with(sample: &str, pointer: &str, value: &Value) -> Value {
     let mut reply: Value = serde_json::from_str(sample).unwrap();
-    *reply.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value.clone();
+    match reply.pointer_mut(pointer) {
+        Some(place) => *place = value.clone(),
+        None => {
+            let (parent, field) = pointer.rsplit_once('/').unwrap();
+            let parent = reply.pointer_mut(parent).and_then(Value::as_object_mut);
+            parent.unwrap_or_else(|| panic!("{pointer}")).insert(field.to_owned(), value.clone());
+        }
+    }
     reply
 }
 

@@ -25,6 +25,7 @@ impl Record for SocialInsuranceRecord {
         if let Some(arrears) = &self.arrears {
             require(arrears.months <= ARREARS_MONTHS_MAX, "is beyond 600").at("months").within("arrears")?;
             bounds::amount_owned(arrears.amount).at("amount_fen").within("arrears")?;
+            bounds.life(&arrears.life(), None).within("arrears")?;
         }
         let minimum = |base| bounds::amount(base).and(require(base > Fen::ZERO, "is not above zero"));
         self.minimum_base.map_or(Ok(()), minimum).at("minimum_base_fen")
@@ -58,6 +59,7 @@ mod tests {
                 ("/months/1/paid_fen", (-1).into(), "negative"),
                 ("/arrears/months", 601.into(), "600"),
                 ("/arrears/amount_fen", (-1).into(), "negative"),
+                ("/arrears/repaired_on", "2026-11-01".into(), "after as_of"),
                 ("/minimum_base_fen", 0.into(), "above zero"),
             ],
         );

@@ -35,6 +35,7 @@ impl Record for TaxRecord {
         if let Some(arrears) = &self.arrears {
             bounds::amount_owned(arrears.amount).at("amount_fen").within("arrears")?;
             bounds.happened(arrears.since).at("since").within("arrears")?;
+            bounds.life(&arrears.life(), arrears.since).within("arrears")?;
         }
         filings(self.filings.as_deref().unwrap_or_default(), bounds).within("filings")?;
         invoices(self.invoices.as_deref().unwrap_or_default(), bounds).within("invoices")?;

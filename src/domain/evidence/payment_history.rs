@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::{Life, Severity};
 use crate::domain::{Fen, Month};
 
 /// What is known of how the firm pays.
@@ -63,8 +64,27 @@ pub struct LoanMonth {
     /// What may be drawn.
     #[serde(rename = "line_fen")]
     pub line: Fen,
-    /// Days past due, the worst of the loans.
+    /// Days past due, the worst of the loans. Where it is above zero, the dates below bound its life.
     pub days_past_due: u32,
+    /// How serious it is, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// When the conduct ended, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_on: Option<Date>,
+    /// When it was made good, where it is said: from that day on it counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired_on: Option<Date>,
+    /// The last day on which it may be held against the firm, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_end: Option<Date>,
+}
+
+impl LoanMonth {
+    /// The bounds of its life.
+    pub fn life(&self) -> Life {
+        Life { ended_on: self.ended_on, repaired_on: self.repaired_on, display_end: self.display_end }
+    }
 }
 
 /// How late a firm paid its suppliers in a month.
@@ -87,6 +107,22 @@ pub struct WageArrears {
     /// When it was made good, if it was.
     #[serde(deserialize_with = "super::said")]
     pub repaired_on: Option<Date>,
+    /// How serious it is, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// When the conduct ended, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_on: Option<Date>,
+    /// The last day on which it may be held against the firm, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_end: Option<Date>,
+}
+
+impl WageArrears {
+    /// The bounds of its life.
+    pub fn life(&self) -> Life {
+        Life { ended_on: self.ended_on, repaired_on: self.repaired_on, display_end: self.display_end }
+    }
 }
 
 /// A court enforcement.
@@ -94,10 +130,26 @@ pub struct WageArrears {
 pub struct Enforcement {
     /// When it began.
     pub opened_on: Date,
-    /// When it ended; `None` while it is open.
+    /// When it ended; `None` while it is open. The end of the conduct.
     #[serde(deserialize_with = "super::said")]
     pub closed_on: Option<Date>,
     /// The amount.
     #[serde(rename = "amount_fen")]
     pub amount: Fen,
+    /// How serious it is, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// When it was made good, where it is said: from that day on it counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired_on: Option<Date>,
+    /// The last day on which it may be held against the firm, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_end: Option<Date>,
+}
+
+impl Enforcement {
+    /// The bounds of its life.
+    pub fn life(&self) -> Life {
+        Life { ended_on: self.closed_on, repaired_on: self.repaired_on, display_end: self.display_end }
+    }
 }

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::{Life, Severity};
 use crate::domain::{Fen, Month};
 
 /// What the social insurance department shares.
@@ -52,4 +53,23 @@ pub struct ContributionArrears {
     /// The amount.
     #[serde(rename = "amount_fen")]
     pub amount: Fen,
+    /// How serious it is, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// When the conduct ended, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_on: Option<Date>,
+    /// When it was made good, where it is said: from that day on it counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired_on: Option<Date>,
+    /// The last day on which it may be held against the firm, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_end: Option<Date>,
+}
+
+impl ContributionArrears {
+    /// The bounds of its life.
+    pub fn life(&self) -> Life {
+        Life { ended_on: self.ended_on, repaired_on: self.repaired_on, display_end: self.display_end }
+    }
 }

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::{Life, Severity};
 use crate::domain::{Fen, Month};
 
 /// What the tax department shares.
@@ -87,6 +88,22 @@ pub struct TaxRating {
     pub year: i16,
 }
 
+/// What a tax credit rating is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RatingRegime {
+    /// How the firm paid its taxes.
+    TaxOnly,
+    /// How it paid taxes and social insurance contributions, which features of social insurance count as well.
+    WithSocialInsurance,
+}
+
+impl TaxRating {
+    /// The rules under which the year was rated: the rules in force since 2025-07-01 apply to ratings of 2025 and later.
+    pub fn regime(&self) -> RatingRegime {
+        if self.year >= 2025 { RatingRegime::WithSocialInsurance } else { RatingRegime::TaxOnly }
+    }
+}
+
 /// Grades of the tax credit rating, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TaxRatingGrade {
@@ -143,6 +160,25 @@ pub struct TaxArrears {
     pub amount: Fen,
     /// Since when, where something is owed.
     pub since: Option<Date>,
+    /// How serious it is, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// When the conduct ended, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_on: Option<Date>,
+    /// When it was made good, where it is said: from that day on it counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired_on: Option<Date>,
+    /// The last day on which it may be held against the firm, where it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_end: Option<Date>,
+}
+
+impl TaxArrears {
+    /// The bounds of its life.
+    pub fn life(&self) -> Life {
+        Life { ended_on: self.ended_on, repaired_on: self.repaired_on, display_end: self.display_end }
+    }
 }
 
 /// One month's invoices. Amounts are net of red (negative) invoices and exclude tax.

@@ -297,6 +297,15 @@ refer-SCORE_INTERVAL_CROSSES_CUTOFF = Score range spans several outcomes
 refer-HEADS_CONTRADICT = Staff figures contradict each other
     .explanation = The firm declared { $tax_heads } persons to the tax department; { $insured_heads } are insured.
     .action = Ask the firm to explain the difference (agency staff, re-employed pensioners); look at the payroll if need be.
+refer-REVENUE_CONTRADICT = Revenue figures contradict each other
+    .explanation = { $first_figure } is { $first }, { $second_figure } is { $second }: too far apart.
+    .action = Ask the firm to explain the difference (sales without invoices, invoices of other periods); compare returns with invoices if need be.
+refer-TREND_CONTRADICT = Trends contradict each other
+    .explanation = { $first_figure } is { $first }, { $second_figure } is { $second }: they do not go together.
+    .action = Ask the firm for the reason (energy saving, subcontracting, stock); have a look on site if need be.
+refer-RECHECK_BEFORE_DECLINE = To be checked again before a decline
+    .explanation = The facts that a decline would rest on ({ $source }) are as of { $as_of }, more than { $days_max } days ago.
+    .action = Ask the department ({ $source }) how things stand now, and decide only once the fact is confirmed.
 refer-CODE_SUSPECT = Credit code in doubt
     .explanation = The check character of the unified social credit code is wrong: an early registration, or a typing error.
     .action = Compare the code with the business licence.
@@ -319,6 +328,13 @@ refer-REVENUE_UNKNOWN = Revenue unknown
 refer-other = { $code }
     .explanation = The policy wants a person to look; its code is { $code }.
     .action = Follow the rules of the office.
+
+figure-declared_heads = staff declared ({ $source })
+figure-insured_heads = insured staff ({ $source })
+figure-declared_revenue_12m = revenue declared for 12 months ({ $source })
+figure-invoiced_revenue_12m = revenue invoiced in 12 months ({ $source })
+figure-invoiced_revenue_index_6m = invoiced revenue of 6 months over a year before ({ $source })
+figure-kwh_index_6m = electricity of 6 months over a year before ({ $source })
 
 ## Knock-outs
 knock-out-ENFORCEMENT_OPEN = Open court enforcement

@@ -270,6 +270,15 @@ refer-SCORE_INTERVAL_CROSSES_CUTOFF = 评分区间跨越等级界线
 refer-HEADS_CONTRADICT = 人数相互矛盾
     .explanation = 向税务申报的从业人数为 { $tax_heads } 人，社保参保人数为 { $insured_heads } 人。
     .action = 请企业说明差异（如劳务派遣、退休返聘），必要时核查工资表。
+refer-REVENUE_CONTRADICT = 收入数据相互矛盾
+    .explanation = { $first_figure }为 { $first }，{ $second_figure }为 { $second }，两者相差过大。
+    .action = 请企业说明差异（如未开票收入、跨期开票），必要时核对申报表与发票明细。
+refer-TREND_CONTRADICT = 经营走势相互矛盾
+    .explanation = { $first_figure }为 { $first }，{ $second_figure }为 { $second }，走势不一致。
+    .action = 请企业说明原因（如节能改造、外协加工、去库存），必要时现场核实。
+refer-RECHECK_BEFORE_DECLINE = 拒绝前需复核
+    .explanation = 拒绝所依据的{ $source }数据截至 { $as_of }，距今已超过 { $days_max } 天，不宜直接拒绝。
+    .action = 请向{ $source }核实最新情况，确认事实仍然存在后再作结论。
 refer-CODE_SUSPECT = 信用代码存疑
     .explanation = 统一社会信用代码的校验码不符，可能是早年登记，也可能是录入错误。
     .action = 请对照营业执照核对代码。
@@ -292,6 +301,13 @@ refer-REVENUE_UNKNOWN = 收入不明
 refer-other = { $code }
     .explanation = 政策要求人工审核，代码 { $code }。
     .action = 请按办公室规定处理。
+
+figure-declared_heads = { $source }申报从业人数
+figure-insured_heads = { $source }参保人数
+figure-declared_revenue_12m = { $source }近 12 个月申报收入
+figure-invoiced_revenue_12m = { $source }近 12 个月开票收入
+figure-invoiced_revenue_index_6m = { $source }近 6 个月开票收入与上年同期之比
+figure-kwh_index_6m = { $source }近 6 个月用电量与上年同期之比
 
 ## 一票否决
 knock-out-ENFORCEMENT_OPEN = 有未了结的法院执行

@@ -190,7 +190,14 @@ fn tax(name: Option<String>) -> TaxRecord {
         total_assets: None,
         rating: Some(TaxRating { grade: TaxRatingGrade::B, year: 2025 }),
         filings: Some(months(24).map(filing).collect()),
-        arrears: Some(TaxArrears { amount: Fen(12_345_678), since: Some(jiff::civil::date(2026, 8, 16)) }),
+        arrears: Some(TaxArrears {
+            amount: Fen(12_345_678),
+            since: Some(jiff::civil::date(2026, 8, 16)),
+            severity: None,
+            ended_on: None,
+            repaired_on: None,
+            display_end: None,
+        }),
         invoices: Some(months(22).map(invoices).filter(|row| row.month.month() != 2).collect()),
         invoices_since: Some(Month::new(2025, 1).unwrap()),
     }
@@ -207,7 +214,14 @@ fn social_insurance() -> SocialInsuranceRecord {
     SocialInsuranceRecord {
         as_of: as_of(),
         months: months(24).filter(|(i, _)| !(8..=9).contains(i)).map(month).collect(),
-        arrears: Some(ContributionArrears { months: 0, amount: Fen::ZERO }),
+        arrears: Some(ContributionArrears {
+            months: 0,
+            amount: Fen::ZERO,
+            severity: None,
+            ended_on: None,
+            repaired_on: None,
+            display_end: None,
+        }),
         minimum_base: Some(Fen::from_yuan(4_812)),
     }
 }
@@ -229,6 +243,10 @@ fn payment_history() -> PaymentHistoryRecord {
             16 => 5,
             _ => 0,
         },
+        severity: None,
+        ended_on: None,
+        repaired_on: None,
+        display_end: None,
     };
     PaymentHistoryRecord {
         as_of: as_of(),
@@ -240,6 +258,9 @@ fn payment_history() -> PaymentHistoryRecord {
             opened_on: jiff::civil::date(2024, 3, 1),
             closed_on: Some(jiff::civil::date(2024, 9, 9)),
             amount: Fen::from_yuan(120_000),
+            severity: None,
+            repaired_on: None,
+            display_end: None,
         }]),
     }
 }
