@@ -1,6 +1,7 @@
 //! The commands. Each module holds one command's arguments and its run; `main` only picks.
 
 pub mod audit;
+pub mod check;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
@@ -12,5 +13,6 @@ pub mod progress;
 pub mod sandbox;
 pub mod score;
 pub mod serve;
+pub mod sources;
 pub mod train;
 pub mod users;

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use yuxin::cli::serve::ConfigArgs;
-use yuxin::cli::{audit, demo, doctor, evaluate, export, features, keys, sandbox, score, serve, train, users};
+use yuxin::cli::{
+    audit, check, demo, doctor, evaluate, export, features, keys, sandbox, score, serve, sources, train, users,
+};
 
 /// Yuxin (虞信): credit scoring for small and micro firms
 #[derive(Parser)]
@@ -60,14 +62,21 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// The departments' connectors
+    Sources {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: sources::SourcesCommand,
+    },
     /// Check everything that serving needs, from settings to departments
     Doctor(ConfigArgs),
 }
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Read the settings and the files that they name; say what is wrong
-    Check,
+    /// Read the settings and the files that they name; say what is wrong. With --sample, map a department's reply offline
+    Check(check::CheckArgs),
 }
 
 fn main() -> ExitCode {
@@ -101,10 +110,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Keys { config, command } => keys::run(command, &serve::open_store(&config).await?).await?,
         Command::Users { config, command } => users::run(command, &serve::open_store(&config).await?).await?,
         Command::Audit { config, command } => audit::run(command, &serve::open_store(&config).await?).await?,
-        Command::Config { config, command: ConfigCommand::Check } => {
-            serve::check(&config)?;
-            eprintln!("the settings, the model and the policy are in order");
-        }
+        Command::Config { config, command: ConfigCommand::Check(args) } => check::run(&config, &args)?,
+        Command::Sources { config, command } => sources::run(&config, command).await?,
         Command::Doctor(args) => doctor::run(&args).await?,
     }
     Ok(())
