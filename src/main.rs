@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use yuxin::cli::serve::ConfigArgs;
 use yuxin::cli::{
-    audit, consents, decisions, demo, doctor, evaluate, export, features, keys, ledger, rejected, sandbox, score,
-    serve, train, users, verify,
+    audit, check, consents, decisions, demo, doctor, evaluate, export, features, keys, ledger, sandbox, score, serve,
+    sources, train, users, verify,
 };
 
 /// Yuxin (虞信): credit scoring for small and micro firms
@@ -58,13 +58,6 @@ enum Command {
         #[command(flatten)]
         args: ledger::LedgerArgs,
     },
-    /// The departments
-    Sources {
-        #[command(flatten)]
-        config: ConfigArgs,
-        #[command(subcommand)]
-        command: rejected::SourcesCommand,
-    },
     /// API keys of banks
     Keys {
         #[command(flatten)]
@@ -93,14 +86,21 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// The departments: asked by hand, and replies of theirs that were not scored
+    Sources {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: sources::SourcesCommand,
+    },
     /// Check everything that serving needs, from settings to departments
     Doctor(ConfigArgs),
 }
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Read the settings and the files that they name; say what is wrong
-    Check,
+    /// Read the settings and the files that they name; say what is wrong. With --sample, map a department's reply offline
+    Check(check::CheckArgs),
 }
 
 fn main() -> ExitCode {
@@ -135,14 +135,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Decisions { config, command } => decisions::run(command, &serve::open_store(&config).await?).await?,
         Command::Consents { config, command } => consents::run(command, &serve::open_store(&config).await?).await?,
         Command::Ledger { config, args } => ledger::run(args, &serve::open_store(&config).await?).await?,
-        Command::Sources { config, command } => rejected::run(command, &serve::open_store(&config).await?).await?,
         Command::Keys { config, command } => keys::run(command, &serve::open_store(&config).await?).await?,
         Command::Users { config, command } => users::run(command, &serve::open_store(&config).await?).await?,
         Command::Audit { config, command } => audit::run(command, &serve::open_store(&config).await?).await?,
-        Command::Config { config, command: ConfigCommand::Check } => {
-            serve::check(&config)?;
-            eprintln!("the settings, the model and the policy are in order");
-        }
+        Command::Config { config, command: ConfigCommand::Check(args) } => check::run(&config, &args)?,
+        Command::Sources { config, command } => sources::run(&config, command).await?,
         Command::Doctor(args) => doctor::run(&args).await?,
     }
     Ok(())

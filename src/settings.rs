@@ -17,6 +17,9 @@ pub const DEFAULT_MODEL_FILE: &str = "models/district-scorecard.json";
 /// Where the policy lies by default; where no file is there, the one compiled in is used.
 pub const DEFAULT_POLICY_FILE: &str = "config/policy.toml";
 
+/// Where the connectors lie by default; where no file is there, all departments have the standard shape.
+pub const DEFAULT_CONNECTORS_FILE: &str = "config/sources.toml";
+
 /// All settings. Each key is documented in `config/yuxin.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +86,7 @@ pub struct PolicySettings {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)] // as above
 pub struct SourcesSettings {
+    pub connectors: PathBuf,
     pub connect_timeout_ms: u64,
     pub try_timeout_ms: u64,
     pub gather_timeout_ms: u64,

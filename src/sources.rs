@@ -15,14 +15,16 @@
 //! Redirects are not followed: the firm's code goes to the configured address only.
 //!
 //! ```text
-//! gather ─► breaker ─► client ─► reply ─► tax, social_insurance, payment_history ─► evidence
-//!           (may we?)  (bytes)   (record)  (is it possible?)
+//! gather ─► breaker ─► connector ─► reply ─► tax, social_insurance, payment_history ─► evidence
+//!           (may we?)  (any shape)  (record)  (is it possible?)
 //! ```
 
 mod bounds;
 mod breaker;
 mod client;
+mod connector;
 mod failure;
+mod once;
 mod payment_history;
 mod reply;
 #[cfg(test)]
@@ -42,7 +44,9 @@ use crate::domain::{ConsentPass, Dossier, Evidence, EvidenceStatus, RejectedRepl
 use crate::observe::Metrics;
 use crate::settings::SourcesSettings;
 use breaker::Breaker;
-use client::{Answer, Client, Endpoint};
+use client::Answer;
+use connector::{Connector, Connectors};
+pub use connector::{Misread, Probed, Step, addresses, connectors_in_order, probe, read_sample};
 use failure::Failure;
 use reply::{Breach, Record};
 
@@ -58,9 +62,23 @@ pub enum SourcesError {
     #[error("sources.{source_name}: {hint}")]
     Endpoint {
         /// The source, as in the settings.
-        source_name: &'static str,
+        source_name: String,
         /// What to do.
-        hint: &'static str,
+        hint: String,
+    },
+    /// The connectors' file cannot be used.
+    #[error("{file} (setting sources.connectors) cannot be used:\n  {}", problems.join("\n  "))]
+    Connectors {
+        /// The file.
+        file: String,
+        /// All that is wrong, each with its place.
+        problems: Vec<String>,
+    },
+    /// There is no connector of this name.
+    #[error("there is no connector {name}; `yuxin config check` lists them")]
+    NoConnector {
+        /// The name.
+        name: String,
     },
     /// The HTTP client cannot be set up; over https that happens where the machine has no certificates of authorities.
     #[error("the client for the departments cannot be set up: {0}")]
@@ -69,7 +87,6 @@ pub enum SourcesError {
 
 /// The connectors to the departments. Make one and keep it: it holds connections and breakers.
 pub struct Sources {
-    client: Client,
     metrics: Metrics,
     gather_timeout: Duration,
     try_timeout: Duration,
@@ -83,9 +100,8 @@ pub struct Sources {
 type Rejected = Box<dyn Fn(RejectedReply) + Send + Sync>;
 
 struct Department {
-    endpoint: Endpoint,
+    connector: Connector,
     breaker: Breaker,
-    stale_after_days: i32,
 }
 
 /// One gathering: which firm, since when, until when.
@@ -108,19 +124,20 @@ impl Sources {
     /// The connectors that `settings` describe. Asks nobody yet.
     ///
     /// # Errors
-    /// Where an address makes no URL, or TLS cannot be set up.
+    /// Where an address makes no URL, TLS cannot be set up, or the connectors' file cannot be used.
     pub fn new(settings: &SourcesSettings, metrics: Metrics) -> Result<Sources, SourcesError> {
-        let department = |source| -> Result<Department, SourcesError> {
-            let of = settings.of(source);
+        let mut connectors = Connectors::load(settings)?;
+        for warning in &connectors.warnings {
+            tracing::warn!("connectors: {warning}");
+        }
+        let mut department = |source| -> Result<Department, SourcesError> {
             let open_for = Duration::from_millis(settings.breaker_open_ms);
             Ok(Department {
-                endpoint: Endpoint::new(source, of)?,
+                connector: connectors.take(source)?,
                 breaker: Breaker::new(source, settings.breaker_failures, open_for, metrics.clone()),
-                stale_after_days: of.stale_after_days,
             })
         };
         Ok(Sources {
-            client: Client::new(settings)?,
             gather_timeout: Duration::from_millis(settings.gather_timeout_ms),
             try_timeout: Duration::from_millis(settings.try_timeout_ms),
             tax: department(SourceKind::Tax)?,
@@ -178,13 +195,13 @@ impl Sources {
             return Err(Failure::Breaker);
         };
         let within = self.try_timeout.min(gathering.left());
-        let answer = self.client.ask(&department.endpoint, gathering.uscc, within).await;
+        let answer = department.connector.ask(gathering.uscc, within).await;
         let took = asked.elapsed();
         match &answer {
             Err(failure) if failure.counts() => permit.failed(Instant::now()),
             _ => permit.answered(Instant::now()),
         }
-        let reply = answer.map(|answer| Reply::from(answer, gathering));
+        let reply = answer.map(|answer| Reply::from(answer, &department.connector, gathering));
         let result = match &reply {
             Ok(Reply::Refused { breach, digest, body }) => {
                 self.hand_over(R::SOURCE, gathering, (breach, digest, body));
@@ -224,7 +241,7 @@ impl Sources {
             Ok(Reply::Record { record, digest }) => {
                 let as_of = record.as_of();
                 self.metrics.evidence_age(R::SOURCE, age_seconds(as_of, gathering.now));
-                let stale = as_of < gathering.today().saturating_sub(department.stale_after_days.days());
+                let stale = as_of < gathering.today().saturating_sub(department.connector.stale_after_days.days());
                 let status = if stale { EvidenceStatus::Stale } else { EvidenceStatus::Fresh };
                 let (as_of, digest) = (Some(as_of), Some(digest));
                 let not_covered = Vec::new();
@@ -237,7 +254,7 @@ impl Sources {
             },
             Ok(Reply::Unknown { web_page: false }) => Evidence {
                 fetched_at,
-                ..Evidence::missing(EvidenceStatus::Absent, "the department does not know the firm (404)")
+                ..Evidence::missing(EvidenceStatus::Absent, "the department does not know the firm")
             },
             Ok(Reply::Unknown { web_page: true }) => Evidence {
                 fetched_at,
@@ -252,12 +269,12 @@ impl Sources {
 }
 
 impl<R: Record> Reply<R> {
-    fn from(answer: Answer, gathering: &Gathering<'_>) -> Reply<R> {
+    fn from(answer: Answer, connector: &Connector, gathering: &Gathering<'_>) -> Reply<R> {
         match answer {
             Answer::NotFound { web_page } => Reply::Unknown { web_page },
             Answer::Body(body) => {
                 let digest = hex::encode(Sha256::digest(&body));
-                let record: Result<R, Breach> = reply::read(&body, gathering.uscc, gathering.today());
+                let record: Result<R, Breach> = connector.read(&body, gathering.uscc, gathering.today());
                 let latest = gathering.pass.history().latest_as_of.get(&R::SOURCE);
                 match record.and_then(|record| reply::not_before(record, latest)) {
                     Ok(record) => Reply::Record { record, digest },

@@ -6,7 +6,6 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 
 use super::serve::ConfigArgs;
-use crate::domain::SourceKind;
 use crate::observe::Metrics;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -40,8 +39,13 @@ pub async fn run(args: &ConfigArgs) -> Result<(), DoctorError> {
         engine.map(|e| format!("{} verified on its golden firms, policy {}", e.model().id(), e.policy().version().id)),
     );
     tell("store", store(settings.store.url.expose_secret()).await);
-    for source in SourceKind::ALL {
-        tell(source.as_str(), reach(&settings.sources.of(source).base_url).await);
+    match crate::sources::addresses(&settings.sources) {
+        Ok(addresses) => {
+            for (name, base_url) in addresses {
+                tell(&name, reach(&base_url).await);
+            }
+        }
+        Err(error) => tell("connectors", Err(error.to_string())),
     }
     if failed == 0 { Ok(()) } else { Err(DoctorError(failed)) }
 }
@@ -72,6 +76,8 @@ async fn reach(base_url: &str) -> Result<String, String> {
         None => (80, base_url.strip_prefix("http://").unwrap_or(base_url)),
     };
     let authority = rest.split('/').next().unwrap_or(rest);
+    // A user and a password are not part of the address that is reached, nor to be printed.
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
     let address = match authority.rsplit_once(':') {
         Some((_, port)) if port.bytes().all(|b| b.is_ascii_digit()) => authority.to_owned(),
         _ => format!("{authority}:{default_port}"),

@@ -2,26 +2,23 @@
 
 use std::io::Write;
 
-use clap::Subcommand;
+use clap::Args;
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::store::{Store, StoreError};
 
-/// Departments.
-#[derive(Debug, Subcommand)]
-pub enum SourcesCommand {
-    /// Lists the replies that broke a rule and were not scored: when, which department, what broke where. No firm is named.
-    Rejected {
-        /// Prints the body of one of them instead, at most its first 256 KiB. It is about a firm: keep it to yourself.
-        #[arg(long, value_name = "ID")]
-        body: Option<Uuid>,
-    },
+/// Which of them.
+#[derive(Debug, Args)]
+pub struct RejectedArgs {
+    /// Prints the body of one of them instead, at most its first 256 KiB. It is about a firm: keep it to yourself.
+    #[arg(long, value_name = "ID")]
+    body: Option<Uuid>,
 }
 
-/// Why a command about departments failed.
+/// Why they are not listed.
 #[derive(Debug, Error)]
-pub enum SourcesCommandError {
+pub enum RejectedError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -38,11 +35,10 @@ pub enum SourcesCommandError {
 /// Does what the command says.
 ///
 /// # Errors
-/// [`SourcesCommandError`], for stderr and exit code 1.
-pub async fn run(command: SourcesCommand, store: &Store) -> Result<(), SourcesCommandError> {
-    let SourcesCommand::Rejected { body } = command;
-    if let Some(id) = body {
-        let body = store.rejected_body(id).await?.ok_or(SourcesCommandError::NoBody(id))?;
+/// [`RejectedError`], for stderr and exit code 1.
+pub async fn run(args: &RejectedArgs, store: &Store) -> Result<(), RejectedError> {
+    if let Some(id) = args.body {
+        let body = store.rejected_body(id).await?.ok_or(RejectedError::NoBody(id))?;
         return Ok(std::io::stdout().write_all(&body)?);
     }
     println!("id\tat\tsource\tpointer\tproblem\tbytes\tsha256");

@@ -45,13 +45,6 @@ pub async fn run(args: ConfigArgs) -> Result<(), ServeError> {
     Ok(App::build(settings).await?.run_until_stopped().await?)
 }
 
-/// `yuxin config check`: reads the settings and the files that they name.
-pub fn check(args: &ConfigArgs) -> Result<Settings, ServeError> {
-    let settings = Settings::load(args.config.as_deref())?;
-    crate::app::load_engine(&settings)?;
-    Ok(settings)
-}
-
 /// Opens the store that the settings name, for `keys`, `users` and `audit`.
 pub async fn open_store(args: &ConfigArgs) -> Result<Store, ServeError> {
     let settings = Settings::load(args.config.as_deref())?;

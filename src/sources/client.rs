@@ -5,13 +5,14 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Response, Url};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Response, tls};
+
+pub(super) use reqwest::Url;
 
 use super::failure::Failure;
 use super::{SourcesError, reply};
-use crate::domain::{SourceKind, Uscc};
-use crate::settings::{SourceSettings, SourcesSettings};
+use crate::settings::SourcesSettings;
 
 /// What departments see as our `User-Agent`.
 const USER_AGENT: &str = concat!("yuxin/", env!("CARGO_PKG_VERSION"));
@@ -20,7 +21,7 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// Idle connections kept for one department.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 
-/// Asks departments. One client serves all of them, with one pool of connections.
+/// Asks one department, with connections of its own.
 pub(super) struct Client {
     http: reqwest::Client,
     body_bytes_max: usize,
@@ -28,28 +29,71 @@ pub(super) struct Client {
 
 /// What a department answered, as far as it is HTTP.
 pub(super) enum Answer {
-    /// 200 with this body, decompressed.
+    /// A record with this body, decompressed; where it came in pages, their rows in the first one's body.
     Body(Vec<u8>),
-    /// 404; `web_page` when it came with HTML, which a department does not send but a proxy or web server does.
+    /// The department does not know the firm.
     NotFound {
-        /// See above.
+        /// It came with HTML, which a department does not send but a proxy or web server does.
         web_page: bool,
     },
 }
 
-/// Where one department answers.
-pub(super) struct Endpoint {
-    template: String,
+/// One request.
+pub(super) struct Call {
+    /// The whole address.
+    pub(super) url: Url,
+    /// Headers beside those of every request; their values are treated as secrets.
+    pub(super) headers: Vec<(String, String)>,
+    /// With a body it is a POST, else a GET.
+    pub(super) body: Option<Body>,
+}
+
+/// The body of a request.
+pub(super) struct Body {
+    pub(super) text: String,
+    pub(super) content_type: String,
+}
+
+impl Call {
+    /// `GET` or `POST`.
+    pub(super) fn method(&self) -> &'static str {
+        if self.body.is_some() { "POST" } else { "GET" }
+    }
+}
+
+/// What came back.
+pub(super) struct Received {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// Whether it calls itself HTML.
+    pub(super) web_page: bool,
+    /// The body, decompressed; empty unless the status is 200.
+    pub(super) body: Vec<u8>,
+}
+
+/// Certificates for one department, in PEM.
+#[derive(Default)]
+pub(super) struct Certificates {
+    /// Ours, with its key: mutual TLS.
+    pub(super) identity: Option<Vec<u8>>,
+    /// The authority that signed the department's; then no other is believed.
+    pub(super) authority: Option<Vec<u8>>,
 }
 
 impl Client {
-    /// A client with the limits of `settings`.
-    pub(super) fn new(settings: &SourcesSettings) -> Result<Client, SourcesError> {
+    /// A client with the limits of `settings`. Where it only ever asks `plain` addresses, the machine need not have any certificates
+    /// of authorities.
+    pub(super) fn new(
+        settings: &SourcesSettings,
+        certificates: &Certificates,
+        plain: bool,
+    ) -> Result<Client, SourcesError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         // Decompressed in `reply`, where the bytes before and after are counted and a broken archive is told from a lost
         // connection.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        let refused = |error: reqwest::Error| SourcesError::Client(chain(&error.without_url()));
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(headers)
@@ -62,38 +106,51 @@ impl Client {
             .referer(false)
             .no_gzip()
             .no_proxy();
-        if SourceKind::ALL.iter().all(|&source| settings.of(source).base_url.starts_with("http://")) {
-            // No department is asked over TLS: the machine need not have any certificates of authorities.
-            builder = builder.tls_certs_only([]);
+        if let Some(identity) = &certificates.identity {
+            builder = builder.identity(tls::Identity::from_pem(identity).map_err(refused)?);
         }
-        let http = builder.build().map_err(|error| SourcesError::Client(chain(&error.without_url())))?;
-        Ok(Client { http, body_bytes_max: settings.body_bytes_max })
+        match &certificates.authority {
+            Some(authority) => {
+                builder = builder.tls_certs_only(tls::Certificate::from_pem_bundle(authority).map_err(refused)?);
+            }
+            None if plain => builder = builder.tls_certs_only([]),
+            None => {}
+        }
+        Ok(Client { http: builder.build().map_err(refused)?, body_bytes_max: settings.body_bytes_max })
     }
 
-    /// Asks once. Takes at most `within`, from the first packet to the last byte of the body.
-    pub(super) async fn ask(&self, endpoint: &Endpoint, uscc: &Uscc, within: Duration) -> Result<Answer, Failure> {
-        // The template was tried with another code at the start: this cannot fail.
-        let url = endpoint.url(uscc).ok_or(Failure::Connect)?;
-        match tokio::time::timeout(within, self.fetch(url)).await {
-            Ok(answer) => answer,
-            Err(_elapsed) => Err(Failure::Timeout { within }),
-        }
+    /// The bytes that a reply may have, or all pages of it together.
+    pub(super) fn body_bytes_max(&self) -> usize {
+        self.body_bytes_max
     }
 
-    async fn fetch(&self, url: Url) -> Result<Answer, Failure> {
-        let response = self.http.get(url).send().await.map_err(|error| failure_of(&error))?;
-        match response.status().as_u16() {
-            200 => {}
-            404 => return Ok(Answer::NotFound { web_page: is_web_page(&response) }),
-            code @ 201..=299 => return Err(Failure::NoRecord { code }),
-            code => return Err(Failure::Status { code }),
+    /// Asks once. Whoever asks bounds the time.
+    pub(super) async fn send(&self, call: &Call) -> Result<Received, Failure> {
+        let mut request = match &call.body {
+            None => self.http.get(call.url.clone()),
+            Some(body) => {
+                let content_type = HeaderValue::from_str(&body.content_type).map_err(|_| Failure::Request)?;
+                self.http.post(call.url.clone()).header(CONTENT_TYPE, content_type).body(body.text.clone())
+            }
+        };
+        for (name, value) in &call.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Failure::Request)?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| Failure::Request)?;
+            value.set_sensitive(true);
+            request = request.header(name, value);
+        }
+        let response = request.send().await.map_err(|error| failure_of(&error))?;
+        let (status, web_page) = (response.status().as_u16(), is_web_page(&response));
+        if status != 200 {
+            return Ok(Received { status, web_page, body: Vec::new() });
         }
         let encoding = content_encoding(&response)?;
         let body = self.read(response).await?;
-        match encoding {
-            Encoding::Plain => Ok(Answer::Body(body)),
-            Encoding::Gzip => reply::unzip(&body, self.body_bytes_max).map(Answer::Body),
-        }
+        let body = match encoding {
+            Encoding::Plain => body,
+            Encoding::Gzip => reply::unzip(&body, self.body_bytes_max)?,
+        };
+        Ok(Received { status, web_page, body })
     }
 
     /// Reads the body, and not a chunk more than is allowed. One that is declared larger is refused unread.
@@ -165,71 +222,7 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-impl Endpoint {
-    /// The endpoint of `source`; fails where base URL and path make no address that can be asked.
-    pub(super) fn new(source: SourceKind, settings: &SourceSettings) -> Result<Endpoint, SourcesError> {
-        let refuse = |hint| SourcesError::Endpoint { source_name: source.as_str(), hint };
-        if settings.path.matches("{uscc}").count() != 1 {
-            return Err(refuse("path must contain {uscc} once, where the firm's code goes"));
-        }
-        if settings.base_url.contains(['{', '?', '#']) {
-            return Err(refuse("base_url is scheme, host, port and perhaps a path; {uscc}, ? and # belong into path"));
-        }
-        let template = format!("{}/{}", settings.base_url.trim_end_matches('/'), settings.path.trim_start_matches('/'));
-        let url = Url::parse(&template.replace("{uscc}", "0"))
-            .map_err(|_| refuse("base_url and path together must make a URL, for instance https://tax.example:8443"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(refuse("base_url must begin with http:// or https://"));
-        }
-        if url.fragment().is_some() {
-            return Err(refuse("path must not contain #"));
-        }
-        Ok(Endpoint { template })
-    }
-
-    /// The address for one firm. A code is 18 digits and capital letters, which need no escape anywhere in a URL.
-    fn url(&self, uscc: &Uscc) -> Option<Url> {
-        Url::parse(&self.template.replace("{uscc}", uscc.as_str())).ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn endpoint(base_url: &str, path: &str) -> Result<String, String> {
-        let settings = SourceSettings { base_url: base_url.into(), path: path.into(), stale_after_days: 1 };
-        let firm = "91330604MA2XY0014W".parse().unwrap();
-        match Endpoint::new(SourceKind::Tax, &settings) {
-            Ok(endpoint) => Ok(endpoint.url(&firm).unwrap().to_string()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    #[test]
-    fn base_url_and_path_are_joined_by_one_slash() {
-        let url = Ok("https://tax.example:8443/gate/v1/firms/91330604MA2XY0014W".to_owned());
-        for base_url in ["https://tax.example:8443/gate", "https://tax.example:8443/gate/"] {
-            assert_eq!(endpoint(base_url, "/v1/firms/{uscc}"), url);
-        }
-        let query = endpoint("http://[::1]:80", "/firms?code={uscc}&full=1").unwrap();
-        assert_eq!(query, "http://[::1]/firms?code=91330604MA2XY0014W&full=1");
-    }
-
-    #[test]
-    fn addresses_that_cannot_be_asked_are_refused_at_the_start_without_repeating_a_password() {
-        for (base_url, path) in [
-            ("ftp://u:secret@host", "/{uscc}"),
-            ("http://u:secret@host:99999", "/{uscc}"),
-            ("u:secret@host", "/{uscc}"),
-            ("http://u:secret@{uscc}.host", "/{uscc}"),
-            ("http://u:secret@host/?a=1", "/{uscc}"),
-            ("http://u:secret@host", "/firms"),
-            ("http://u:secret@host", "/{uscc}/{uscc}"),
-            ("http://u:secret@host", "/{uscc}#top"),
-        ] {
-            let refusal = endpoint(base_url, path).unwrap_err();
-            assert!(refusal.starts_with("sources.tax: ") && !refusal.contains("secret"), "{refusal}");
-        }
-    }
+/// Whether a header could be sent: its name and its value.
+pub(super) fn is_header(name: &str, value: &str) -> bool {
+    HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value).is_ok()
 }

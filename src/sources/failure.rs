@@ -46,6 +46,28 @@ pub(super) enum Failure {
         /// The bytes allowed.
         limit: usize,
     },
+    /// The department's token address did not give a token.
+    #[error("the department's token address {problem}")]
+    Token {
+        /// What it did.
+        problem: &'static str,
+    },
+    /// A code in the reply that the connector knows neither as success nor as that of an unknown firm.
+    #[error(
+        "the department's reply carries a code that the connector's envelope names neither as success nor as absent"
+    )]
+    Code,
+    /// The pages of a reply do not make one whole record.
+    #[error("page {page} of the department's reply {problem}")]
+    Paging {
+        /// Which page, counted from 1.
+        page: u32,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The configuration makes a request that cannot be sent, for instance a secret with a line feed inside.
+    #[error("the connector makes a request that cannot be sent; see `yuxin config check`")]
+    Request,
     /// A content encoding that was not asked for, or a broken one.
     #[error("the department's reply is compressed in a way that cannot be read; only gzip can")]
     Encoding,
@@ -64,9 +86,11 @@ impl Failure {
     /// The status of the evidence.
     pub(super) fn status(self) -> EvidenceStatus {
         match self {
-            Failure::NoRecord { .. } | Failure::NotHttp | Failure::TooLarge { .. } | Failure::Encoding => {
-                EvidenceStatus::Invalid
-            }
+            Failure::NoRecord { .. }
+            | Failure::NotHttp
+            | Failure::TooLarge { .. }
+            | Failure::Paging { .. }
+            | Failure::Encoding => EvidenceStatus::Invalid,
             _ => EvidenceStatus::Unavailable,
         }
     }
@@ -80,7 +104,10 @@ impl Failure {
             Failure::Breaker => "refused_by_breaker",
             Failure::Status { .. } => "status",
             Failure::TooLarge { .. } => "too_large",
-            Failure::NoRecord { .. } | Failure::NotHttp | Failure::Encoding => "invalid",
+            Failure::Token { .. } => "token",
+            Failure::Code => "code",
+            Failure::Request => "request",
+            Failure::NoRecord { .. } | Failure::NotHttp | Failure::Encoding | Failure::Paging { .. } => "invalid",
         }
     }
 

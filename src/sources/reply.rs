@@ -5,10 +5,12 @@ use std::io::Read;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
 use super::bounds::Bounds;
 use super::failure::Failure;
+use super::once::Once;
 use crate::domain::{SourceKind, Uscc};
 
 /// A record of one kind of department.
@@ -30,22 +32,30 @@ pub(super) struct Breach {
     pub(super) pointer: String,
     /// What is wrong.
     pub(super) problem: String,
+    /// The pointer is one into the record that a mapping made, not into the reply.
+    pub(super) mapped: bool,
 }
 
 impl Breach {
     /// The value at `pointer` is wrong.
     pub(super) fn at(pointer: impl Into<String>, problem: impl Into<String>) -> Breach {
-        Breach { pointer: pointer.into(), problem: problem.into() }
+        Breach { pointer: pointer.into(), problem: problem.into(), mapped: false }
+    }
+
+    /// The same of a record that a mapping made.
+    pub(super) fn as_mapped(self) -> Breach {
+        Breach { mapped: true, ..self }
     }
 }
 
 /// The text for the evidence's `detail`.
 impl std::fmt::Display for Breach {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = if self.mapped { "the department's reply, as mapped" } else { "the department's reply" };
         if self.pointer.is_empty() {
-            write!(f, "the department's reply {}", self.problem)
+            write!(f, "{what} {}", self.problem)
         } else {
-            write!(f, "the department's reply: {} {}", self.pointer, self.problem)
+            write!(f, "{what}: {} {}", self.pointer, self.problem)
         }
     }
 }
@@ -58,13 +68,10 @@ struct About {
 
 /// The record in `body`, if it is about the firm `uscc` and everything in it is possible. `today` is the day in China.
 pub(super) fn read<R: Record>(body: &[u8], uscc: &Uscc, today: Date) -> Result<R, Breach> {
-    // Many systems begin their JSON with a byte order mark; RFC 8259 lets a reader skip it.
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        None => return Err(Breach::at("", "is empty")),
-        Some(b'<') => return Err(Breach::at("", "is not JSON; it looks like a web page")),
-        Some(b'{') => {}
-        Some(_) => return Err(Breach::at("", "is not a JSON object")),
+    let body = without_mark(body);
+    match first_byte(body)? {
+        b'{' => {}
+        _ => return Err(Breach::at("", "is not a JSON object")),
     }
     let about: About = parse(body)?;
     match about.uscc.parse::<Uscc>() {
@@ -87,6 +94,26 @@ pub(super) fn not_before<R: Record>(record: R, latest: Option<&Date>) -> Result<
             Err(Breach::at("/as_of", format!("goes back in time: it says {as_of} now and said {latest} before")))
         }
         _ => Ok(record),
+    }
+}
+
+/// The whole reply as JSON, for what a mapping finds in it. A key that comes twice is refused here as well.
+pub(super) fn json(body: &[u8]) -> Result<Value, Breach> {
+    let body = without_mark(body);
+    first_byte(body)?;
+    parse::<Once>(body).map(|once| once.0)
+}
+
+/// Many systems begin their JSON with a byte order mark; RFC 8259 lets a reader skip it.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+fn first_byte(body: &[u8]) -> Result<u8, Breach> {
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => Err(Breach::at("", "is empty")),
+        Some(b'<') => Err(Breach::at("", "is not JSON; it looks like a web page")),
+        Some(byte) => Ok(*byte),
     }
 }
 
@@ -129,6 +156,9 @@ fn problem(error: &serde_json::Error) -> String {
 }
 
 fn data_problem(text: &str) -> String {
+    if text.starts_with(super::once::REPEATED) {
+        return "repeats a field".into();
+    }
     // Names of fields and what was expected are ours; all else may quote the reply.
     for (start, said) in [("missing field `", "lacks"), ("duplicate field `", "repeats")] {
         if let Some(field) = text.strip_prefix(start).and_then(|rest| rest.split('`').next()) {
@@ -162,7 +192,6 @@ mod tests {
     use super::*;
     use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
     use proptest::prelude::*;
-    use serde_json::Value;
 
     #[test]
     fn leaving_out_a_date_is_not_the_same_as_saying_that_it_never_came() {

@@ -48,7 +48,7 @@ fn faults(source: SourceKind) -> Vec<Fault> {
     let fault =
         |name, behaviour, status, detail, calls, counted| Fault { name, behaviour, status, detail, calls, counted };
     vec![
-        fault("knows nothing of the firm", Behaviour::status(404, "{}"), Absent, "(404)", 1, "absent"),
+        fault("knows nothing of the firm", Behaviour::status(404, "{}"), Absent, "does not know the firm", 1, "absent"),
         fault(
             "404 of a web server",
             Behaviour::with_headers(404, &["content-type: text/html"], "<html>"),

@@ -1,0 +1,269 @@
+//! A department of any shape, connected by configuration: `config/sources.toml`, described in `docs/connectors.md`.
+//!
+//! ```text
+//! ask ─► template ─► auth (sign) ─► client ─► envelope ─► paging ─► Answer       read ─► mapping (pointer, value) ─► reply ─► rules
+//!        address     who asks       bytes     code        all rows  one body             the record's JSON form     checked
+//! ```
+//!
+//! Without a connector of its own a department is asked and read in the standard shape.
+
+mod auth;
+mod envelope;
+mod file;
+mod mapping;
+mod number;
+mod paging;
+mod pointer;
+mod probe;
+mod rules;
+mod schema;
+mod secret;
+mod sign;
+mod template;
+mod trial;
+mod value;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::china;
+use super::client::{Answer, Body, Call, Client, Received, Url};
+use super::failure::Failure;
+use super::reply::{self, Breach, Record};
+use crate::domain::{SourceKind, Uscc};
+use auth::Auth;
+use envelope::{Envelope, Said};
+pub(super) use file::Connectors;
+use mapping::Mapping;
+use paging::{Next, Paging, Style};
+use probe::Steps;
+use rules::Rule;
+use template::{Filled, Place, Template};
+pub use trial::{Misread, Probed, Step, addresses, connectors_in_order, probe, read_sample};
+
+/// How one department is asked and read.
+pub(super) struct Connector {
+    name: String,
+    kind: SourceKind,
+    pub(super) stale_after_days: i32,
+    client: Client,
+    /// Scheme, host, port and perhaps a path; never with a slash at its end.
+    base_url: String,
+    path: Template,
+    query: Vec<(String, Template)>,
+    body: Option<BodyTemplate>,
+    headers: Vec<(String, String)>,
+    absent_statuses: Vec<u16>,
+    auth: Auth,
+    envelope: Option<Envelope>,
+    paging: Option<Paging>,
+    mapping: Option<Mapping>,
+    rules: Vec<Rule>,
+}
+
+struct BodyTemplate {
+    template: Template,
+    place: Place,
+    content_type: String,
+}
+
+/// One reply of a department.
+enum Page {
+    NotFound {
+        web_page: bool,
+    },
+    /// It cannot be understood here; reading it says why.
+    Unread(Vec<u8>),
+    Read(Vec<u8>, Value),
+}
+
+impl Connector {
+    /// Asks about one firm: all that belongs to the reply, in at most `within`.
+    pub(super) async fn ask(&self, uscc: &Uscc, within: Duration) -> Result<Answer, Failure> {
+        self.ask_telling(uscc, within, &mut Steps::unheard()).await
+    }
+
+    async fn ask_telling(&self, uscc: &Uscc, within: Duration, steps: &mut Steps) -> Result<Answer, Failure> {
+        match tokio::time::timeout(within, self.fetch(uscc, steps)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(Failure::Timeout { within }),
+        }
+    }
+
+    /// The record in a reply about this firm, if it is as the mapping says, everything in it is possible, and the rules hold.
+    pub(super) fn read<R: Record>(&self, body: &[u8], uscc: &Uscc, today: Date) -> Result<R, Breach> {
+        let Some(mapping) = &self.mapping else {
+            let record = reply::read(body, uscc, today)?;
+            if !self.rules.is_empty() || self.envelope.is_some() {
+                let whole = reply::json(body)?;
+                self.envelope.as_ref().map_or(Ok(()), |envelope| envelope.check(&whole))?;
+                self.hold_rules(&whole)?;
+            }
+            return Ok(record);
+        };
+        let whole = reply::json(body)?;
+        self.envelope.as_ref().map_or(Ok(()), |envelope| envelope.check(&whole))?;
+        let mapped = mapping.apply(&whole, uscc)?;
+        let bytes = serde_json::to_vec(&mapped).map_err(|_| Breach::at("", "makes a record that cannot be written"))?;
+        let record = reply::read(&bytes, uscc, today).map_err(Breach::as_mapped)?;
+        self.hold_rules(&mapped).map_err(Breach::as_mapped)?;
+        Ok(record)
+    }
+
+    fn hold_rules(&self, record: &Value) -> Result<(), Breach> {
+        self.rules.iter().try_for_each(|rule| rule.check(record))
+    }
+
+    async fn fetch(&self, uscc: &Uscc, steps: &mut Steps) -> Result<Answer, Failure> {
+        let today = Timestamp::now().to_zoned(china()).date();
+        let mut filled = Filled { uscc: uscc.as_str(), today, page: 0, offset: 0, size: 0, cursor: None };
+        if let Some(paging) = &self.paging {
+            (filled.page, filled.size) = (paging.first, paging.size);
+        }
+        let url = self.url(&filled).ok_or(Failure::Request)?;
+        let (body, first) = match self.page(&url, &filled, steps).await? {
+            Page::NotFound { web_page } => return Ok(Answer::NotFound { web_page }),
+            Page::Unread(body) => return Ok(Answer::Body(body)),
+            Page::Read(body, first) => (body, first),
+        };
+        match &self.paging {
+            None => Ok(Answer::Body(body)),
+            Some(paging) => self.further(paging, filled, url, (body, first), steps).await,
+        }
+    }
+
+    /// The pages after the first, put together with it.
+    async fn further(
+        &self,
+        paging: &Paging,
+        filled: Filled<'_>,
+        mut url: Url,
+        (body, first): (Vec<u8>, Value),
+        steps: &mut Steps,
+    ) -> Result<Answer, Failure> {
+        let mut bytes = body.len();
+        let mut gathered = paging.begin(first.clone());
+        let mut next = paging.next(&mut gathered, &first)?;
+        while let Next::Page(follows) = next {
+            let number = u64::from(gathered.pages);
+            let mut filled = Filled { page: paging.first + number, offset: number * paging.size, ..filled.clone() };
+            match paging.style {
+                Style::NextLink => {
+                    let link = follows.as_deref().unwrap_or("");
+                    let wrong = |problem| Failure::Paging { page: gathered.pages, problem };
+                    url = url.join(link).map_err(|_| wrong("gives a next address that is none"))?;
+                    if !self.is_at_home(&url) {
+                        return Err(wrong("leads to another host; the firm's code goes to the configured one only"));
+                    }
+                }
+                _ => {
+                    filled.cursor = follows.as_deref();
+                    url = self.url(&filled).ok_or(Failure::Request)?;
+                }
+            }
+            let wrong = |problem| Failure::Paging { page: gathered.pages + 1, problem };
+            let (body, page) = match self.page(&url, &filled, steps).await? {
+                Page::Read(body, page) => (body, page),
+                Page::NotFound { .. } => return Err(wrong("is not there, though the one before says so")),
+                Page::Unread(_) => return Err(wrong("is not JSON, or lacks the code of its envelope")),
+            };
+            bytes += body.len();
+            if bytes > self.client.body_bytes_max() {
+                return Err(Failure::TooLarge { limit: self.client.body_bytes_max() });
+            }
+            if self.mapping.as_ref().is_some_and(|mapping| !mapping.same_page(&first, &page)) {
+                return Err(wrong("is about another firm or date than the first"));
+            }
+            paging.add(&mut gathered, &page)?;
+            next = paging.next(&mut gathered, &page)?;
+        }
+        steps.tell("paging", || format!("{} pages, {} rows", gathered.pages, gathered.rows));
+        if gathered.pages == 1 {
+            return Ok(Answer::Body(body));
+        }
+        serde_json::to_vec(&gathered.whole).map(Answer::Body).map_err(|_| Failure::Encoding)
+    }
+
+    /// One request and what its reply says.
+    async fn page(&self, url: &Url, filled: &Filled<'_>, steps: &mut Steps) -> Result<Page, Failure> {
+        let received = self.send(url, filled, steps).await?;
+        match received.status {
+            200 => {}
+            404 => return Ok(Page::NotFound { web_page: received.web_page }),
+            code if self.absent_statuses.contains(&code) => return Ok(Page::NotFound { web_page: false }),
+            code @ 201..=299 => return Err(Failure::NoRecord { code }),
+            code => return Err(Failure::Status { code }),
+        }
+        if self.envelope.is_none() && self.paging.is_none() {
+            return Ok(Page::Unread(received.body));
+        }
+        let Ok(page) = reply::json(&received.body) else { return Ok(Page::Unread(received.body)) };
+        let said = self.envelope.as_ref().map_or(Ok(Some(Said::Success)), |envelope| envelope.said(&page))?;
+        steps.tell("envelope", || match said {
+            Some(Said::Success) => "success".into(),
+            Some(Said::Absent) => "the department does not know the firm".into(),
+            None => "no code".into(),
+        });
+        match said {
+            Some(Said::Success) => Ok(Page::Read(received.body, page)),
+            Some(Said::Absent) => Ok(Page::NotFound { web_page: false }),
+            None => Ok(Page::Unread(received.body)),
+        }
+    }
+
+    /// Sends, and once more with a new token where the old one is refused.
+    async fn send(&self, url: &Url, filled: &Filled<'_>, steps: &mut Steps) -> Result<Received, Failure> {
+        let mut call = self.call(url.clone(), filled).ok_or(Failure::Request)?;
+        steps.tell("address", || format!("{} {}", call.method(), shown(&call.url)));
+        self.auth.add(&mut call, &self.client, None, steps).await?;
+        let mut received = self.client.send(&call).await?;
+        if received.status == 401 && self.auth.can_renew() {
+            steps.tell("status", || "401; a new token is asked for, once".into());
+            let refused = call.headers.pop().map(|(_, token)| token);
+            self.auth.add(&mut call, &self.client, refused.as_deref(), steps).await?;
+            received = self.client.send(&call).await?;
+        }
+        steps.tell("status", || format!("{}, {} bytes", received.status, received.body.len()));
+        Ok(received)
+    }
+
+    fn call(&self, url: Url, filled: &Filled<'_>) -> Option<Call> {
+        let body = match &self.body {
+            None => None,
+            Some(body) => {
+                Some(Body { text: body.template.fill(filled, body.place)?, content_type: body.content_type.clone() })
+            }
+        };
+        Some(Call { url, headers: self.headers.clone(), body })
+    }
+
+    fn url(&self, filled: &Filled<'_>) -> Option<Url> {
+        let path = self.path.fill(filled, Place::Address)?;
+        let mut text = format!("{}/{}", self.base_url, path.trim_start_matches('/'));
+        for (name, value) in &self.query {
+            // A parameter whose cursor is not there yet is left out.
+            if let Some(value) = value.fill(filled, Place::Address) {
+                text.push(if text.contains('?') { '&' } else { '?' });
+                text.push_str(&format!("{}={value}", template::escaped(name)));
+            }
+        }
+        Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none())
+    }
+
+    /// Whether an address is at the configured scheme, host and port.
+    fn is_at_home(&self, url: &Url) -> bool {
+        Url::parse(&self.base_url).is_ok_and(|home| home.origin() == url.origin())
+    }
+}
+
+/// An address for the operator's terminal: without a password.
+fn shown(url: &Url) -> String {
+    let mut shown = url.clone();
+    if shown.password().is_some() {
+        let _ = shown.set_password(Some("…"));
+    }
+    shown.to_string()
+}

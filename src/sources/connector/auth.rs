@@ -1,0 +1,215 @@
+//! How a department knows who asks.
+
+mod oauth;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::probe::Steps;
+use super::secret::{Keeper, SecretWire};
+use super::sign::{Algorithm, Encoding, HeaderNames, Signed, Signer};
+use super::template::escaped;
+use crate::sources::client::{Call, Client, is_header};
+use crate::sources::failure::Failure;
+use oauth::{OAuth, OAuthWire};
+
+/// `[NAME.auth]` as written.
+#[derive(Deserialize)]
+#[serde(tag = "scheme", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum AuthWire {
+    None {},
+    Bearer {
+        token: SecretWire,
+    },
+    Basic {
+        username: String,
+        password: SecretWire,
+    },
+    ApiKey(ApiKeyWire),
+    HmacSha256(Box<HmacWire>),
+    HmacSm3(Box<HmacWire>),
+    #[serde(rename = "oauth2")]
+    OAuth2(Box<OAuthWire>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApiKeyWire {
+    key: SecretWire,
+    header: Option<String>,
+    query: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HmacWire {
+    key_id: String,
+    secret: SecretWire,
+    #[serde(default)]
+    secret_encoding: SecretEncoding,
+    sign: Option<Vec<Signed>>,
+    join: Option<String>,
+    encoding: Option<Encoding>,
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
+    timestamp: TimestampUnit,
+    #[serde(default)]
+    headers: HeaderNames,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum SecretEncoding {
+    #[default]
+    Text,
+    Hex,
+    Base64,
+}
+
+#[derive(Deserialize, Default, Clone, Copy, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum TimestampUnit {
+    #[default]
+    Seconds,
+    Milliseconds,
+}
+
+/// What is signed where the connector does not say.
+const SIGNED: [Signed; 6] =
+    [Signed::Method, Signed::Path, Signed::Query, Signed::BodyDigest, Signed::Timestamp, Signed::Nonce];
+
+/// A way to say who asks.
+pub(super) enum Auth {
+    None,
+    Header { name: String, value: SecretString },
+    Query { name: String, value: SecretString },
+    Signed(Box<Signer>),
+    OAuth(Box<OAuth>),
+}
+
+impl Auth {
+    /// Reads `[NAME.auth]` at `path`; what is wrong goes to the keeper.
+    pub(super) fn read(path: &str, wire: AuthWire, keeper: &mut Keeper<'_>) -> Auth {
+        let auth = match wire {
+            AuthWire::None {} => Auth::None,
+            AuthWire::Bearer { token } => {
+                let token = keeper.secret(&format!("{path}.token"), token);
+                Auth::header("Authorization", format!("Bearer {}", token.expose_secret()))
+            }
+            AuthWire::Basic { username, password } => {
+                let password = keeper.secret(&format!("{path}.password"), password);
+                Auth::header("Authorization", oauth::basic(&username, password.expose_secret()))
+            }
+            AuthWire::ApiKey(ApiKeyWire { key, header, query }) => {
+                let value = keeper.secret(&format!("{path}.key"), key);
+                match (header, query) {
+                    (Some(_), Some(_)) => {
+                        keeper.problems.push(format!("{path}: has both `header` and `query`"));
+                        Auth::None
+                    }
+                    (None, Some(name)) => Auth::Query { name, value },
+                    (name, None) => Auth::Header { name: name.unwrap_or_else(|| "X-API-Key".into()), value },
+                }
+            }
+            AuthWire::HmacSha256(wire) => Auth::signed(path, *wire, Algorithm::Sha256, keeper),
+            AuthWire::HmacSm3(wire) => Auth::signed(path, *wire, Algorithm::Sm3, keeper),
+            AuthWire::OAuth2(wire) => {
+                OAuth::read(path, *wire, keeper).map_or(Auth::None, |oauth| Auth::OAuth(Box::new(oauth)))
+            }
+        };
+        if let Auth::Header { name, value } = &auth
+            && !is_header(name, value.expose_secret())
+        {
+            keeper.problems.push(format!("{path}: the header {name:?} cannot be sent with this secret"));
+        }
+        auth
+    }
+
+    fn header(name: &str, value: String) -> Auth {
+        Auth::Header { name: name.into(), value: value.into() }
+    }
+
+    fn signed(path: &str, wire: HmacWire, algorithm: Algorithm, keeper: &mut Keeper<'_>) -> Auth {
+        use base64::Engine;
+        let secret = keeper.secret(&format!("{path}.secret"), wire.secret);
+        let text = secret.expose_secret();
+        let secret = match wire.secret_encoding {
+            SecretEncoding::Text => Some(text.as_bytes().to_vec()),
+            SecretEncoding::Hex => hex::decode(text).ok(),
+            SecretEncoding::Base64 => base64::engine::general_purpose::STANDARD.decode(text).ok(),
+        };
+        if secret.is_none() {
+            keeper.problems.push(format!("{path}.secret: is not what secret_encoding says"));
+        }
+        let headers = wire.headers;
+        for name in [&headers.key_id, &headers.timestamp, &headers.nonce, &headers.signature] {
+            if !is_header(name, "") {
+                keeper.problems.push(format!("{path}.headers: {name:?} is no name of a header"));
+            }
+        }
+        let parts = wire.sign.unwrap_or_else(|| SIGNED.to_vec());
+        if parts.is_empty() {
+            keeper.problems.push(format!("{path}.sign: is empty"));
+        }
+        Auth::Signed(Box::new(Signer {
+            algorithm,
+            key_id: wire.key_id,
+            secret: secret.unwrap_or_default(),
+            parts,
+            join: wire.join.unwrap_or_else(|| "\n".into()),
+            encoding: wire.encoding.unwrap_or(Encoding::Hex),
+            prefix: wire.prefix,
+            millis: wire.timestamp == TimestampUnit::Milliseconds,
+            headers,
+        }))
+    }
+
+    /// Whether a request for a token goes over TLS.
+    pub(super) fn asks_over_tls(&self) -> bool {
+        matches!(self, Auth::OAuth(oauth) if oauth.over_tls())
+    }
+
+    /// Adds to `call` what says who asks. `refused` is the token that the department has just answered 401 to.
+    pub(super) async fn add(
+        &self,
+        call: &mut Call,
+        client: &Client,
+        refused: Option<&str>,
+        steps: &mut Steps,
+    ) -> Result<(), Failure> {
+        match self {
+            Auth::None => steps.tell("auth", || "none".into()),
+            Auth::Header { name, value } => {
+                call.headers.push((name.clone(), value.expose_secret().to_owned()));
+                steps.tell("auth", || format!("header {name}"));
+            }
+            Auth::Query { name, value } => {
+                let pair = format!("{}={}", escaped(name), escaped(value.expose_secret()));
+                let query = call.url.query().map_or_else(|| pair.clone(), |query| format!("{query}&{pair}"));
+                call.url.set_query(Some(&query));
+                steps.tell("auth", || format!("query parameter {name}"));
+            }
+            Auth::Signed(signer) => {
+                let headers = signer.sign(call, Timestamp::now(), &Uuid::new_v4().simple().to_string());
+                steps.tell("auth", || {
+                    let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+                    format!("signed by HMAC with {:?}; headers {}", signer.algorithm, names.join(", "))
+                });
+                call.headers.extend(headers);
+            }
+            Auth::OAuth(oauth) => {
+                let token = oauth.token(client, refused, steps).await?;
+                call.headers.push(("Authorization".into(), token));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a 401 may be cured by a new token.
+    pub(super) fn can_renew(&self) -> bool {
+        matches!(self, Auth::OAuth(_))
+    }
+}

@@ -1,0 +1,302 @@
+//! `config/sources.toml`: one table for each connector. All that is wrong is told at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Table;
+
+use super::auth::{Auth, AuthWire};
+use super::envelope::{Envelope, EnvelopeWire};
+use super::mapping::Mapping;
+use super::paging::{Paging, PagingWire};
+use super::rules::Rule;
+use super::secret::Keeper;
+use super::template::{Filled, Name, Place, Template};
+use super::{BodyTemplate, Connector};
+use crate::domain::SourceKind;
+use crate::settings::{DEFAULT_CONNECTORS_FILE, SourcesSettings};
+use crate::sources::SourcesError;
+use crate::sources::client::{Certificates, Client, is_header};
+
+/// One table of the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConnectorWire {
+    kind: Option<SourceKind>,
+    base_url: Option<String>,
+    path: Option<String>,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    #[serde(default)]
+    method: Method,
+    body: Option<String>,
+    content_type: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    stale_after_days: Option<i32>,
+    #[serde(default)]
+    absent_statuses: Vec<u16>,
+    auth: Option<AuthWire>,
+    tls: Option<TlsWire>,
+    envelope: Option<EnvelopeWire>,
+    paging: Option<PagingWire>,
+    map: Option<Table>,
+    #[serde(default)]
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize, Default, PartialEq)]
+enum Method {
+    #[default]
+    #[serde(rename = "GET")]
+    Get,
+    #[serde(rename = "POST")]
+    Post,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsWire {
+    client_certificate: Option<String>,
+    client_key: Option<String>,
+    authority: Option<String>,
+}
+
+/// The connectors of all departments, and what should be otherwise with them.
+pub(in crate::sources) struct Connectors {
+    pub(super) all: Vec<Connector>,
+    pub(in crate::sources) warnings: Vec<String>,
+}
+
+impl Connectors {
+    /// Reads the file that `settings` name. What it does not describe is asked in the standard shape.
+    ///
+    /// # Errors
+    /// Where the file is not there though it is named, or anything in it is wrong; all of it is told.
+    pub(in crate::sources) fn load(settings: &SourcesSettings) -> Result<Connectors, SourcesError> {
+        let file = &settings.connectors;
+        let refused = |problems: Vec<String>| SourcesError::Connectors { file: file.display().to_string(), problems };
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error)
+                if error.kind() == std::io::ErrorKind::NotFound && file == Path::new(DEFAULT_CONNECTORS_FILE) =>
+            {
+                String::new()
+            }
+            Err(error) => return Err(refused(vec![format!("cannot be read: {error}")])),
+        };
+        let wires: BTreeMap<String, ConnectorWire> =
+            toml::from_str(&text).map_err(|error| refused(vec![placed(&text, &error)]))?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let mut keeper = Keeper { folder, problems: Vec::new(), warnings: Vec::new() };
+        let mut all: Vec<Connector> = Vec::new();
+        for (name, wire) in wires {
+            let Some(connector) = Reading { name: &name, settings, keeper: &mut keeper }.connector(wire) else {
+                continue;
+            };
+            if let Some(other) = all.iter().find(|other| other.kind == connector.kind) {
+                keeper.problems.push(format!("{name}: {} is of the kind {} already", other.name, connector.kind));
+            }
+            all.push(connector);
+        }
+        if !keeper.problems.is_empty() {
+            return Err(refused(keeper.problems));
+        }
+        for kind in SourceKind::ALL {
+            if all.iter().all(|connector| connector.kind != kind) {
+                all.push(Connector::standard(kind, settings)?);
+            }
+        }
+        Ok(Connectors { all, warnings: keeper.warnings })
+    }
+
+    /// Takes the connector of this kind.
+    pub(in crate::sources) fn take(&mut self, kind: SourceKind) -> Result<Connector, SourcesError> {
+        let at = self.all.iter().position(|connector| connector.kind == kind);
+        at.map(|at| self.all.swap_remove(at)).ok_or(SourcesError::NoConnector { name: kind.to_string() })
+    }
+}
+
+/// What is wrong with the file as TOML, with the line; without the line's text, which may hold a secret.
+fn placed(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    let message = error.message().trim();
+    line.map_or_else(|| message.to_owned(), |line| format!("line {line}: {message}"))
+}
+
+impl Connector {
+    /// The connector to a department of the standard shape.
+    fn standard(kind: SourceKind, settings: &SourcesSettings) -> Result<Connector, SourcesError> {
+        let mut keeper = Keeper { folder: Path::new("."), problems: Vec::new(), warnings: Vec::new() };
+        let name = kind.as_str();
+        let wire: ConnectorWire =
+            toml::from_str("").map_err(|error| SourcesError::Client(error.message().to_owned()))?;
+        let connector = Reading { name, settings, keeper: &mut keeper }.connector(wire);
+        connector.ok_or_else(|| SourcesError::Endpoint { source_name: name.into(), hint: keeper.problems.join("; ") })
+    }
+}
+
+/// Reading one table.
+struct Reading<'a, 'k> {
+    name: &'a str,
+    settings: &'a SourcesSettings,
+    keeper: &'a mut Keeper<'k>,
+}
+
+impl Reading<'_, '_> {
+    fn tell(&mut self, key: &str, problem: impl std::fmt::Display) {
+        let dot = if key.is_empty() { "" } else { "." };
+        self.keeper.problems.push(format!("{}{dot}{key}: {problem}", self.name));
+    }
+
+    /// The connector; nothing where something is wrong, which the keeper has.
+    fn connector(&mut self, wire: ConnectorWire) -> Option<Connector> {
+        let before = self.keeper.problems.len();
+        let name = self.name;
+        let by_name = SourceKind::ALL.into_iter().find(|kind| kind.as_str() == name);
+        let Some(kind) = wire.kind.or(by_name) else {
+            let kinds = SourceKind::ALL.map(SourceKind::as_str).join(", ");
+            self.tell("", format!("needs `kind`, one of {kinds}, since its name is none"));
+            return None;
+        };
+        let is_named =
+            (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        if !is_named {
+            self.tell("", "a name is at most 40 letters, digits, _ and -");
+        }
+        let usual = self.settings.of(kind);
+        let base_url = wire.base_url.unwrap_or_else(|| usual.base_url.clone());
+        let path = self.template("path", wire.path.as_deref().unwrap_or(&usual.path), Place::Address);
+        let query: Vec<(String, Template)> = wire
+            .query
+            .iter()
+            .map(|(name, text)| (name.clone(), self.template(&format!("query.{name}"), text, Place::Address)))
+            .collect();
+        let body = self.body(wire.method, wire.body, wire.content_type);
+        let asks_for = |placeholder| {
+            path.names(placeholder)
+                || query.iter().any(|(_, template)| template.names(placeholder))
+                || body.as_ref().is_some_and(|body| body.template.names(placeholder))
+        };
+        if !asks_for(Name::Uscc) {
+            self.tell("", "{uscc}, where the firm's code goes, must occur in path, query or body");
+        }
+        if wire.paging.is_none() && [Name::Page, Name::Offset, Name::Size, Name::Cursor].into_iter().any(asks_for) {
+            self.tell("", "has a placeholder of pages and no paging");
+        }
+        let auth = wire.auth.map_or(Auth::None, |auth| Auth::read(&format!("{name}.auth"), auth, self.keeper));
+        let problems = &mut self.keeper.problems;
+        let paging = wire.paging.map(|paging| Paging::read(&format!("{name}.paging"), paging, asks_for, problems));
+        let envelope = wire.envelope.map(|envelope| Envelope::read(&format!("{name}.envelope"), envelope, problems));
+        let mapping = wire.map.map(|map| Mapping::compile(&format!("{name}.map"), map, kind, problems));
+        for (number, rule) in wire.rules.iter().enumerate() {
+            if let Some(problem) = rule.problem() {
+                problems.push(format!("{name}.rules, number {}: {problem}", number + 1));
+            }
+        }
+        for (header, value) in &wire.headers {
+            if !is_header(header, value) {
+                problems.push(format!("{name}.headers: {header:?} cannot be sent"));
+            }
+        }
+        if paging.is_some() && mapping.is_none() {
+            problems.push(format!("{name}: paging needs a map, since the standard shape has no pages"));
+        }
+        let stale_after_days = wire.stale_after_days.unwrap_or(usual.stale_after_days);
+        if !(1..=3650).contains(&stale_after_days) {
+            self.tell("stale_after_days", "must lie between 1 and 3650");
+        }
+        let tls = self.tls(wire.tls);
+        let plain = base_url.starts_with("http://") && !auth.asks_over_tls();
+        let client = match Client::new(self.settings, &tls, plain) {
+            Ok(client) => client,
+            Err(error) => {
+                self.tell("tls", error);
+                return None;
+            }
+        };
+        let connector = Connector {
+            name: name.to_owned(),
+            kind,
+            stale_after_days,
+            client,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            path,
+            query,
+            body,
+            headers: wire.headers.into_iter().collect(),
+            absent_statuses: wire.absent_statuses,
+            auth,
+            envelope,
+            paging,
+            mapping,
+            rules: wire.rules,
+        };
+        self.address(&connector);
+        (self.keeper.problems.len() == before).then_some(connector)
+    }
+
+    fn template(&mut self, key: &str, text: &str, place: Place) -> Template {
+        Template::parse(text, place).unwrap_or_else(|problem| {
+            self.tell(key, problem);
+            Template::empty()
+        })
+    }
+
+    fn body(&mut self, method: Method, body: Option<String>, content_type: Option<String>) -> Option<BodyTemplate> {
+        if method == Method::Get {
+            if body.is_some() || content_type.is_some() {
+                self.tell("", "`body` and `content_type` are for method = \"POST\"");
+            }
+            return None;
+        }
+        let content_type = content_type.unwrap_or_else(|| "application/json".into());
+        if !is_header("content-type", &content_type) {
+            self.tell("content_type", "cannot be sent");
+        }
+        let place = if content_type.contains("json") { Place::Json } else { Place::Form };
+        let template = self.template("body", body.as_deref().unwrap_or(""), place);
+        Some(BodyTemplate { template, place, content_type })
+    }
+
+    fn tls(&mut self, wire: Option<TlsWire>) -> Certificates {
+        let Some(wire) = wire else { return Certificates::default() };
+        if wire.client_certificate.is_some() != wire.client_key.is_some() {
+            self.tell("tls", "client_certificate and client_key belong together; they may be one file");
+        }
+        if wire.client_certificate.is_none() && wire.authority.is_none() {
+            self.tell("tls", "names no file");
+        }
+        let path = format!("{}.tls", self.name);
+        let mut read =
+            |key: &str, file: Option<String>| file.map(|file| self.keeper.file(&format!("{path}.{key}"), &file));
+        let key = read("client_key", wire.client_key);
+        let identity = read("client_certificate", wire.client_certificate).map(|mut identity| {
+            identity.push(b'\n');
+            identity.extend(key.unwrap_or_default());
+            identity
+        });
+        Certificates { identity, authority: read("authority", wire.authority) }
+    }
+
+    /// Tries the address with a made-up code. It is not repeated: it may hold a password.
+    fn address(&mut self, connector: &Connector) {
+        if connector.base_url.contains(['{', '?', '#']) {
+            self.tell("base_url", "is scheme, host, port and perhaps a path; {uscc}, ? and # belong into path");
+            return;
+        }
+        if !connector.base_url.starts_with("http://") && !connector.base_url.starts_with("https://") {
+            self.tell("base_url", "must begin with http:// or https://");
+            return;
+        }
+        let today = jiff::civil::Date::constant(2026, 1, 1);
+        let filled = Filled { uscc: "0", today, page: 1, offset: 0, size: 1, cursor: Some("0") };
+        if connector.url(&filled).is_none() {
+            self.tell("", "base_url and path together must make a URL without #, for instance https://tax.example:8443/firms/{uscc}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

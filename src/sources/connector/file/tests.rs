@@ -1,0 +1,132 @@
+use super::*;
+use crate::settings::Settings;
+
+fn loaded(text: &str) -> Result<Connectors, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sources.toml");
+    std::fs::write(&file, text).unwrap();
+    std::fs::write(folder.path().join("secret"), "s3cret-in-a-file\n").unwrap();
+    let mut settings = Settings::with_overrides("").unwrap().sources;
+    settings.connectors = file;
+    Connectors::load(&settings).map_err(|error| error.to_string())
+}
+
+/// The address that a connector of the kind tax asks about the samples' firm.
+fn address(base_url: &str, path: &str) -> Result<String, String> {
+    let table = format!("[tax]\nbase_url = {base_url:?}\npath = {path:?}\n");
+    let connector = loaded(&table)?.take(SourceKind::Tax).unwrap();
+    let today = jiff::civil::Date::constant(2026, 11, 15);
+    let filled = Filled { uscc: "91330604MA2XY0014W", today, page: 1, offset: 0, size: 1, cursor: None };
+    Ok(connector.url(&filled).unwrap().to_string())
+}
+
+#[test]
+fn base_url_and_path_are_joined_by_one_slash() {
+    let url = Ok("https://tax.example:8443/gate/v1/firms/91330604MA2XY0014W".to_owned());
+    for base_url in ["https://tax.example:8443/gate", "https://tax.example:8443/gate/"] {
+        assert_eq!(address(base_url, "/v1/firms/{uscc}"), url);
+    }
+    let query = address("http://[::1]:80", "/firms?code={uscc}&full=1").unwrap();
+    assert_eq!(query, "http://[::1]/firms?code=91330604MA2XY0014W&full=1");
+}
+
+#[test]
+fn addresses_that_cannot_be_asked_are_refused_at_the_start_without_repeating_a_password() {
+    for (base_url, path) in [
+        ("ftp://u:secret@host", "/{uscc}"),
+        ("http://u:secret@host:99999", "/{uscc}"),
+        ("u:secret@host", "/{uscc}"),
+        ("http://u:secret@{uscc}.host", "/{uscc}"),
+        ("http://u:secret@host/?a=1", "/{uscc}"),
+        ("http://u:secret@host", "/firms"),
+        ("http://u:secret@host", "/{uscc}#top"),
+    ] {
+        let refusal = address(base_url, path).unwrap_err();
+        assert!(refusal.contains("tax") && !refusal.contains("u:secret"), "{refusal}");
+    }
+}
+
+#[test]
+fn without_a_table_a_department_has_the_standard_shape_at_the_address_of_the_settings() {
+    let mut connectors = loaded("").unwrap();
+    for kind in SourceKind::ALL {
+        let connector = connectors.take(kind).unwrap();
+        assert!(connector.mapping.is_none() && connector.base_url == "http://127.0.0.1:8090");
+    }
+}
+
+#[test]
+fn a_named_file_that_is_not_there_is_refused_and_the_default_one_may_be_missing() {
+    let mut settings = Settings::with_overrides("").unwrap().sources;
+    settings.connectors = "nowhere/sources.toml".into();
+    let refusal = Connectors::load(&settings).err().unwrap().to_string();
+    assert!(refusal.contains("nowhere/sources.toml") && refusal.contains("sources.connectors"), "{refusal}");
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once_and_no_secret_with_it() {
+    let refusal = loaded(
+        r#"
+        [tax]
+        path = "/api"
+        query = { page = "{page}" }
+        [tax.auth]
+        scheme = "bearer"
+        token = { env = "YUXIN_TEST_NOT_SET" }
+        [tax.map]
+        as_of = "/on"
+        [court]
+        base_url = "http://court.example"
+        [social_insurance.paging]
+        style = "cursor"
+        items = "/rows"
+        [social_insurance.auth]
+        scheme = "oauth2"
+        token_url = "token"
+        client_id = "yuxin"
+        client_secret = "hunter2"
+        [[payment_history.rules]]
+        at = "bills"
+        rows_min = 3
+        "#,
+    )
+    .err()
+    .unwrap();
+    for expected in [
+        "tax: {uscc}, where the firm's code goes, must occur",
+        "tax: has a placeholder of pages and no paging",
+        "tax.auth.token: the environment variable YUXIN_TEST_NOT_SET is not set",
+        "tax.map: uscc must be a JSON pointer",
+        "court: needs `kind`",
+        "social_insurance.paging: {cursor} must occur",
+        "social_insurance.paging: `next`, a JSON pointer",
+        "social_insurance.auth.token_url: is not an address",
+        "payment_history.rules, number 1: `at` must be a pointer",
+    ] {
+        assert!(refusal.contains(expected), "{expected}:\n{refusal}");
+    }
+    assert!(!refusal.contains("hunter2"));
+}
+
+#[test]
+fn toml_that_cannot_be_read_is_told_by_its_line_and_without_the_text_of_it() {
+    let refusal = loaded("[tax]\n[tax.auth]\nscheme = \"bearer\"\ntoken = { value = \"hunter2\" }\n").err().unwrap();
+    assert!(refusal.contains("line 2") && !refusal.contains("hunter2"), "{refusal}");
+    let refusal = loaded("[tax]\ncolour = 1\n").err().unwrap();
+    assert!(refusal.contains("line 2") && refusal.contains("unknown field `colour`"), "{refusal}");
+}
+
+#[test]
+fn a_secret_in_the_file_itself_is_warned_of_and_one_in_a_file_of_its_own_is_not() {
+    let auth = |token: &str| format!("[tax.auth]\nscheme = \"bearer\"\ntoken = {token}\n");
+    let warnings = loaded(&auth("\"hunter2\"")).unwrap().warnings;
+    assert!(warnings.len() == 1 && warnings[0].starts_with("tax.auth.token") && !warnings[0].contains("hunter2"));
+    assert!(loaded(&auth("{ file = \"secret\" }")).unwrap().warnings.is_empty());
+    assert!(loaded(&auth("{ file = \"no-such\" }")).err().unwrap().contains("no-such"));
+}
+
+#[test]
+fn two_connectors_of_one_kind_are_refused() {
+    let refusal = loaded("[tax]\n[other]\nkind = \"tax\"\n").err().unwrap();
+    assert!(refusal.contains("is of the kind tax already"), "{refusal}");
+}

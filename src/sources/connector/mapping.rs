@@ -1,0 +1,318 @@
+//! A mapping: for each field of a record, where the department has it and how it writes it. Checked whole when it is read, against
+//! the table of fields; applied to a reply it makes the JSON form of the record, or says which value is not what it says.
+
+mod compile;
+
+use serde_json::{Map, Value};
+
+use super::pointer::{Pointer, Scope, content, kind, scalar};
+use super::value::{Writing, power};
+use crate::domain::Uscc;
+use crate::sources::reply::Breach;
+
+/// What a reply must be made into.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mapping {
+    /// Where the reply repeats the firm's code.
+    uscc: Pointer,
+    /// Where the date lies that the record is as of: every page must say the same.
+    as_of: Vec<Pointer>,
+    fields: Vec<Entry>,
+}
+
+/// One field that is mapped.
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    name: &'static str,
+    source: Source,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Source {
+    Constant(Value),
+    Single(Box<Single>),
+    Object(Object),
+    Rows(Box<Rows>),
+}
+
+/// A field with one value.
+#[derive(Debug, Clone, PartialEq)]
+struct Single {
+    from: Vec<Pointer>,
+    unit_from: Option<Pointer>,
+    writing: Writing,
+    /// Values that mean null.
+    nothing: Vec<String>,
+    when: Missing,
+}
+
+/// What a missing or null value means.
+#[derive(Debug, Clone, PartialEq)]
+enum Missing {
+    /// The reply is invalid.
+    Invalid,
+    /// Null says that it never happened; a value that is not there at all is invalid.
+    NullIsNever,
+    /// The department does not share it.
+    NotShared,
+    /// This, in the record's terms.
+    Default(Value),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Object {
+    from: Option<Pointer>,
+    picked: Vec<Condition>,
+    when: Missing,
+    fields: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Rows {
+    from: Pointer,
+    keyed: bool,
+    group_by: Option<Pointer>,
+    picked: Vec<Condition>,
+    sort: Vec<String>,
+    when: Missing,
+    fields: Vec<Entry>,
+}
+
+/// A row counts only where the value here is one of these.
+#[derive(Debug, Clone, PartialEq)]
+struct Condition {
+    at: Pointer,
+    one_of: Vec<String>,
+}
+
+impl Mapping {
+    /// The JSON form of the record, with the firm's code; or what in the reply is not as the mapping says.
+    pub(super) fn apply(&self, reply: &Value, uscc: &Uscc) -> Result<Value, Breach> {
+        let scope = Scope { root: reply, here: reply, at: String::new(), key: None };
+        self.about(&scope, uscc)?;
+        let mut record = object(&self.fields, &scope)?;
+        record.insert("uscc".into(), Value::from(uscc.as_str()));
+        Ok(Value::Object(record))
+    }
+
+    /// Whether a further page is about the same firm and date as the first, as far as it says.
+    pub(super) fn same_page(&self, first: &Value, page: &Value) -> bool {
+        let mut told = self.as_of.iter().chain([&self.uscc]);
+        told.all(|at| at.walk(page).is_none_or(|said| at.walk(first) == Some(said)))
+    }
+
+    /// The code that a reply names, for trying a mapping on a sample.
+    pub(super) fn code_in(&self, reply: &Value) -> Option<Uscc> {
+        self.uscc.walk(reply).and_then(scalar)?.parse().ok()
+    }
+
+    fn about(&self, scope: &Scope<'_>, uscc: &Uscc) -> Result<(), Breach> {
+        let (value, at) = self.uscc.find(scope);
+        let named =
+            value.and_then(scalar).ok_or_else(|| Breach::at(&at, "is not there; it must repeat the firm's code"))?;
+        match named.parse::<Uscc>() {
+            Ok(named) if named == *uscc => Ok(()),
+            Ok(_) => Err(Breach::at(at, "is about another firm")),
+            Err(_) => Err(Breach::at(at, "is not a unified social credit code")),
+        }
+    }
+}
+
+fn object(fields: &[Entry], scope: &Scope<'_>) -> Result<Map<String, Value>, Breach> {
+    let mut made = Map::new();
+    for entry in fields {
+        let value = match &entry.source {
+            Source::Constant(value) => Some(value.clone()),
+            Source::Single(single) => single.value(scope)?,
+            Source::Object(object) => object.value(scope)?,
+            Source::Rows(rows) => rows.value(scope)?,
+        };
+        if let Some(value) = value {
+            made.insert(entry.name.to_owned(), value);
+        }
+    }
+    Ok(made)
+}
+
+impl Missing {
+    /// What stands for a value that is missing (`None`) or null at `at`; nothing where it is not shared.
+    fn stand_in(&self, value: Option<&Value>, at: &str) -> Result<Option<Value>, Breach> {
+        match (self, value) {
+            (Missing::Default(value), _) => Ok(Some(value.clone())),
+            (Missing::NotShared, _) => Ok(None),
+            (Missing::NullIsNever, Some(_)) => Ok(Some(Value::Null)),
+            (Missing::Invalid | Missing::NullIsNever, None) => {
+                Err(Breach::at(at, "is not there, and the mapping does not say what that means"))
+            }
+            (Missing::Invalid, Some(_)) => Err(Breach::at(at, "is null, and the mapping does not say what that means")),
+        }
+    }
+}
+
+impl Single {
+    fn value(&self, scope: &Scope<'_>) -> Result<Option<Value>, Breach> {
+        let mut last = (None, String::new());
+        for from in &self.from {
+            last = match scope.key {
+                Some(key) if from.is_key() => {
+                    return self.writing.read(key, None).map(Some).map_err(|p| Breach::at(&scope.at, p));
+                }
+                _ => from.find(scope),
+            };
+            if let (Some(value), at) = &last
+                && !self.is_nothing(value)
+            {
+                return self.read(value, at, scope).map(Some);
+            }
+        }
+        self.when.stand_in(last.0, &last.1)
+    }
+
+    fn is_nothing(&self, value: &Value) -> bool {
+        content(value).is_null() || scalar(value).is_some_and(|text| self.nothing.contains(&text))
+    }
+
+    fn read(&self, value: &Value, at: &str, scope: &Scope<'_>) -> Result<Value, Breach> {
+        let text = scalar(value)
+            .ok_or_else(|| Breach::at(at, format!("is {} where a single value was expected", kind(value))))?;
+        let stated = self.unit_from.as_ref().map(|pointer| self.unit(pointer, scope)).transpose()?;
+        self.writing.read(&text, stated).map_err(|problem| Breach::at(at, problem))
+    }
+
+    fn unit(&self, pointer: &Pointer, scope: &Scope<'_>) -> Result<i32, Breach> {
+        let (value, at) = pointer.find(scope);
+        let word = value.and_then(scalar).ok_or_else(|| Breach::at(&at, "is not there; it must state the unit"))?;
+        power(self.writing.holds, &word).ok_or_else(|| Breach::at(at, "is not a unit that is known"))
+    }
+
+    /// Whether any of the places holds something.
+    fn is_there(&self, scope: &Scope<'_>) -> bool {
+        self.from.iter().any(|from| from.find(scope).0.is_some_and(|value| !self.is_nothing(value)))
+    }
+}
+
+impl Object {
+    fn value(&self, scope: &Scope<'_>) -> Result<Option<Value>, Breach> {
+        let (here, at) = match &self.from {
+            Some(from) => from.find(scope),
+            None => (Some(scope.here), scope.at.clone()),
+        };
+        let here = match here {
+            Some(value) if !value.is_null() => value,
+            none => return self.when.stand_in(none, &at),
+        };
+        let inner = |here, at| Scope { root: scope.root, here, at, key: scope.key };
+        let inner = match self.picked.is_empty() {
+            true => inner(here, at),
+            false => {
+                let rows: Vec<(usize, &Value)> =
+                    items(here).into_iter().enumerate().filter(|(_, row)| picks(&self.picked, row)).collect();
+                match rows[..] {
+                    [] => return self.when.stand_in(None, &at),
+                    [(row, value)] => inner(value, format!("{at}/{row}")),
+                    _ => return Err(Breach::at(at, "has more than one row for which `where` holds")),
+                }
+            }
+        };
+        // Without a place of its own an object is not there where none of its values is.
+        let nowhere = self.from.is_none()
+            && self.picked.is_empty()
+            && !matches!(self.when, Missing::Invalid)
+            && self.fields.iter().all(|field| match &field.source {
+                Source::Single(single) => !single.is_there(&inner),
+                _ => true,
+            });
+        if nowhere {
+            return self.when.stand_in(None, &inner.at);
+        }
+        object(&self.fields, &inner).map(|fields| Some(Value::Object(fields)))
+    }
+}
+
+/// The rows of a list; one object, as XML makes of a list of one, is one row.
+fn items(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(rows) => rows.iter().collect(),
+        one => vec![one],
+    }
+}
+
+fn picks(conditions: &[Condition], row: &Value) -> bool {
+    conditions.iter().all(|c| c.at.walk(row).and_then(scalar).is_some_and(|text| c.one_of.contains(&text)))
+}
+
+impl Rows {
+    fn value(&self, scope: &Scope<'_>) -> Result<Option<Value>, Breach> {
+        let (value, at) = self.from.find(scope);
+        let list = match value {
+            Some(value) if !value.is_null() => value,
+            none => return self.when.stand_in(none, &at),
+        };
+        let mut made = match list {
+            Value::Object(entries) if self.keyed => {
+                let rows = entries.iter().map(|(key, row)| (row, format!("{at}/{}", escaped(key)), Some(key.as_str())));
+                self.made(scope, rows)?
+            }
+            Value::Array(_) | Value::Object(_) if !self.keyed => {
+                let rows = items(list).into_iter().enumerate().map(|(row, value)| (value, format!("{at}/{row}"), None));
+                self.made(scope, rows)?
+            }
+            other if self.keyed => {
+                return Err(Breach::at(at, format!("is {} where entries by name were expected", kind(other))));
+            }
+            other => return Err(Breach::at(at, format!("is {} where a list was expected", kind(other)))),
+        };
+        if !self.sort.is_empty() {
+            made.sort_by(|a, b| compare(&self.sort, a, b));
+        }
+        Ok(Some(Value::Array(made)))
+    }
+
+    fn made<'v>(
+        &self,
+        scope: &Scope<'v>,
+        rows: impl Iterator<Item = (&'v Value, String, Option<&'v str>)>,
+    ) -> Result<Vec<Value>, Breach> {
+        let picked = rows.filter(|(row, _, _)| picks(&self.picked, row));
+        let Some(group_by) = &self.group_by else {
+            return picked
+                .map(|(here, at, key)| self.row(&Scope { root: scope.root, here, at, key }))
+                .collect::<Result<_, _>>();
+        };
+        let mut groups: Vec<(String, String, Vec<Value>)> = Vec::new();
+        for (row, at, _) in picked {
+            let by = group_by.walk(row).and_then(scalar);
+            let by = by.ok_or_else(|| Breach::at(&at, "lacks the value that rows are grouped by"))?;
+            match groups.iter_mut().find(|(name, _, _)| *name == by) {
+                Some((_, _, rows)) => rows.push(row.clone()),
+                None => groups.push((by, at, vec![row.clone()])),
+            }
+        }
+        let made = groups.into_iter().map(|(_, at, rows)| {
+            let group = Value::Array(rows);
+            self.row(&Scope { root: scope.root, here: &group, at, key: None })
+        });
+        made.collect()
+    }
+
+    fn row(&self, scope: &Scope<'_>) -> Result<Value, Breach> {
+        object(&self.fields, scope).map(Value::Object)
+    }
+}
+
+/// The order of two rows by these fields; months and days sort as they are written.
+fn compare(by: &[String], a: &Value, b: &Value) -> std::cmp::Ordering {
+    let order = by.iter().map(|name| match (&a[name], &b[name]) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64().unwrap_or(0.0).total_cmp(&b.as_f64().unwrap_or(0.0)),
+        (a, b) => a.as_str().cmp(&b.as_str()),
+    });
+    order.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+}
+
+/// A key of an object that is read as rows may be anything: only a month, a number or the like is worth repeating.
+fn escaped(key: &str) -> &str {
+    if key.len() <= 10 && key.bytes().all(|b| b.is_ascii_digit() || b == b'-') { key } else { "?" }
+}
+
+#[cfg(test)]
+mod tests;

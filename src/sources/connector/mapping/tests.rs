@@ -1,0 +1,202 @@
+use super::*;
+use crate::domain::SourceKind;
+use crate::sources::samples::firm;
+use serde_json::json;
+
+fn compiled(kind: SourceKind, map: &str) -> Result<Mapping, Vec<String>> {
+    let mut problems = Vec::new();
+    let mapping = Mapping::compile("x.map", toml::from_str(map).unwrap(), kind, &mut problems);
+    if problems.is_empty() { Ok(mapping) } else { Err(problems) }
+}
+
+fn applied(kind: SourceKind, map: &str, reply: &Value) -> Result<Value, Breach> {
+    compiled(kind, map).unwrap().apply(reply, &firm())
+}
+
+const SOCIAL: &str = r#"
+    uscc = "/e/unit/@code"
+    as_of = { from = "/e/unit/date", format = "%Y年%m月%d日" }
+    [months]
+    from = "/e/unit/months/month"
+    [months.each]
+    month = { from = "/@ym", format = "%Y-%m" }
+    heads = { from = "/insured", strip = ["人"] }
+    base_fen = { from = "/base", unit_from = "/base/@unit" }
+    due_fen = { from = "/due", unit = "wan_yuan" }
+    paid_fen = { from = ["/paid", "/settled"], unit = "yuan", nothing = ["-"] }
+"#;
+
+fn month(ym: &str) -> Value {
+    json!({"@ym": ym, "insured": {"#text": "12人"}, "base": {"@unit": "万元", "#text": "5.1234"}, "due": 1.2345, "paid": "-",
+           "settled": "12,345.00"})
+}
+
+fn social(months: &Value) -> Value {
+    json!({"e": {"unit": {"@code": firm(), "date": "2026年10月31日", "months": {"month": months}}}})
+}
+
+#[test]
+fn json_that_was_xml_is_read_with_one_row_as_with_many() {
+    let row = |month: &str| json!({"month": month, "heads": 12, "base_fen": 5_123_400, "due_fen": 1_234_500, "paid_fen": 1_234_500});
+    let one = applied(SourceKind::SocialInsurance, SOCIAL, &social(&month("2026-10"))).unwrap();
+    assert_eq!(one, json!({"uscc": firm(), "as_of": "2026-10-31", "months": [row("2026-10")]}));
+    let two =
+        applied(SourceKind::SocialInsurance, SOCIAL, &social(&json!([month("2026-09"), month("2026-10")]))).unwrap();
+    assert_eq!(two["months"], json!([row("2026-09"), row("2026-10")]));
+}
+
+#[test]
+fn whatever_a_reply_lacks_is_refused_with_its_place_unless_the_mapping_says_what_that_means() {
+    for (pointer, value, place, problem) in [
+        ("/e/unit/@code", json!("91330604MA2D7K3P92"), "/e/unit/@code", "another firm"),
+        ("/e/unit/@code", json!(5), "/e/unit/@code", "not a unified"),
+        ("/e/unit/date", json!(null), "/e/unit/date", "is null"),
+        ("/e/unit/date", json!("2026-10-31"), "/e/unit/date", "not a date of the format"),
+        ("/e/unit/months", json!({}), "/e/unit/months/month", "is not there"),
+        ("/e/unit/months", json!(null), "/e/unit/months/month", "is not there"),
+        ("/e/unit/months/month", json!("none"), "/e/unit/months/month", "a text where a list"),
+        ("/e/unit/months/month/insured", json!(""), "/e/unit/months/month/0/insured", "not a number"),
+        (
+            "/e/unit/months/month/insured",
+            json!({"@x": 1}),
+            "/e/unit/months/month/0/insured",
+            "an object where a single",
+        ),
+        (
+            "/e/unit/months/month/base",
+            json!({"#text": "5"}),
+            "/e/unit/months/month/0/base/@unit",
+            "must state the unit",
+        ),
+        ("/e/unit/months/month/settled", json!(null), "/e/unit/months/month/0/settled", "is null"),
+    ] {
+        let mut reply = social(&month("2026-10"));
+        *reply.pointer_mut(pointer).unwrap() = value;
+        let breach = applied(SourceKind::SocialInsurance, SOCIAL, &reply).unwrap_err();
+        assert!(breach.pointer == place && breach.problem.contains(problem), "{breach}");
+    }
+}
+
+#[test]
+fn optional_is_not_shared_never_is_null_and_defaults_are_what_they_say() {
+    let map = r#"
+        uscc = "/code"
+        as_of = "/on"
+        name = { from = "/name", optional = true }
+        status = { from = "/state", values = { "正常" = "normal", "非正常户" = "abnormal" } }
+        arrears = { amount_fen = { from = "/owed", unit = "yuan" }, since = { from = "/since", optional = true }, optional = true }
+        rating = { from = "/rating", grade = "/0", year = "/1", optional = true }
+        [filings]
+        from = "/rows"
+        default = []
+        where = { "/type" = ["VAT", "CIT"] }
+        sort = ["month", "tax"]
+        [filings.each]
+        month = { from = "/period", format = ["%Y%m", "quarter"] }
+        tax = { from = "/type", values = { VAT = "vat", CIT = "income_tax" } }
+        declared_revenue_fen = { from = "/revenue", unit = "yuan" }
+        due_fen = { from = "/due", unit = "yuan" }
+        paid_fen = { from = "/paid", unit = "yuan", default = 0 }
+        due_on = { from = "/period", format = ["%Y%m", "quarter"], plus_months = 1, day = 15 }
+        filed_on = { from = "/filed", nothing = [""], default = "never" }
+    "#;
+    let bare = json!({"code": firm(), "on": "2026-10-31", "state": "正常"});
+    let read = applied(SourceKind::Tax, map, &bare).unwrap();
+    assert_eq!(read, json!({"uscc": firm(), "as_of": "2026-10-31", "status": "normal", "filings": []}));
+    let full = json!({"code": firm(), "on": "2026-10-31", "state": "非正常户", "owed": "0", "rating": ["B", 2025], "name": null, "rows": [
+        {"period": "2026Q3", "type": "CIT", "revenue": 5, "due": 1, "filed": "2026-10-10", "paid": 1},
+        {"period": "202609", "type": "VAT", "revenue": 5, "due": 1, "filed": ""},
+        {"period": "202609", "type": "STAMP"},
+    ]});
+    let read = applied(SourceKind::Tax, map, &full).unwrap();
+    assert_eq!(read["arrears"], json!({"amount_fen": 0}));
+    assert_eq!(read["rating"], json!({"grade": "B", "year": 2025}));
+    let filing = |tax: &str, filed_on: Value, paid: i64| {
+        json!({"month": "2026-09", "tax": tax, "declared_revenue_fen": 500, "due_fen": 100, "paid_fen": paid, "due_on": "2026-10-15",
+               "filed_on": filed_on})
+    };
+    assert_eq!(read["filings"], json!([filing("income_tax", json!("2026-10-10"), 100), filing("vat", json!(null), 0)]));
+    let odd = json!({"code": firm(), "on": "2026-10-31", "state": "吊销"});
+    assert!(applied(SourceKind::Tax, map, &odd).unwrap_err().problem.contains("`values`"));
+}
+
+#[test]
+fn rows_of_both_directions_become_one_month_and_entries_by_name_become_rows() {
+    let side = |direction: &str, default: &str| {
+        format!(
+            r#"where = {{ "/dir" = "{direction}" }}
+            {default}
+            count = "/n"
+            amount_fen = {{ from = "/sum", unit = "yuan" }}
+            tax_fen = {{ value = 0 }}
+            counterparties = "/n"
+            void_count = {{ value = 0 }}
+            red_count = {{ value = 0 }}
+            red_amount_fen = {{ value = 0 }}
+            top_share = {{ from = "/top", unit = "percent" }}"#
+        )
+    };
+    let map = format!(
+        "uscc = \"/code\"\nas_of = \"/on\"\n[invoices]\nfrom = \"/rows\"\ngroup_by = \"/ym\"\n[invoices.each]\nmonth = \"/0/ym\"\n\
+         [invoices.each.sales]\n{}\n[invoices.each.purchases]\n{}\n",
+        side("销项", ""),
+        side("进项", "default = \"zeros\"")
+    );
+    let row = |ym: &str, dir: &str, n: u32| json!({"ym": ym, "dir": dir, "n": n, "sum": "10.5", "top": "47.72%"});
+    let reply = |rows: Value| json!({"code": firm(), "on": "2026-10-31", "rows": rows});
+    let rows = json!([row("2026-09", "销项", 3), row("2026-10", "销项", 5), row("2026-09", "进项", 4)]);
+    let read = applied(SourceKind::Tax, &map, &reply(rows)).unwrap();
+    assert_eq!(read["invoices"][0]["sales"]["count"], 3);
+    assert_eq!(read["invoices"][0]["purchases"]["count"], 4);
+    assert_eq!(read["invoices"][0]["sales"]["top_share"], 0.4772);
+    assert_eq!(read["invoices"][1]["purchases"]["amount_fen"], 0);
+    let twice = json!([row("2026-09", "销项", 3), row("2026-09", "销项", 5)]);
+    assert!(applied(SourceKind::Tax, &map, &reply(twice)).unwrap_err().problem.contains("more than one row"));
+
+    let keyed = r#"
+        uscc = "/code"
+        as_of = "/on"
+        supplier_delays = { from = "/delays", keyed = true, sort = "month", each = { month = "@key", days = "/d" } }
+    "#;
+    let reply = json!({"code": firm(), "on": "2026-10-31", "delays": {"2026-10": {"d": "-1.5"}, "2026-09": {"d": 3}}});
+    let read = applied(SourceKind::PaymentHistory, keyed, &reply).unwrap();
+    assert_eq!(read["supplier_delays"], json!([{"month": "2026-09", "days": 3.0}, {"month": "2026-10", "days": -1.5}]));
+}
+
+#[test]
+fn a_wrong_mapping_is_explained_all_of_it_with_the_place_of_each_mistake() {
+    let problems = compiled(
+        SourceKind::Tax,
+        r#"
+        as_of = { from = "/on", format = "%Y%m" }
+        nmae = "/name"
+        status = { from = "/s", values = { "正常" = "fine" } }
+        declared_heads = { from = "heads" }
+        total_assets_fen = "/assets"
+        registered_on = { from = "/r", frmat = "%Y" }
+        arrears = { amount_fen = { from = "/a", unit = "dollars" } }
+        [filings]
+        from = "/rows"
+        sort = "due"
+        [filings.each]
+        month = "/m"
+        filed_on = { from = "/f", optional = true }
+        "#,
+    )
+    .unwrap_err();
+    for expected in [
+        "x.map: uscc must be a JSON pointer",
+        "x.map.as_of: the format \"%Y%m\" names no day",
+        "x.map: there is no field nmae; the fields are as_of, name",
+        "x.map.status: `values` leads to \"fine\"",
+        "x.map.declared_heads: \"heads\" is not a JSON pointer",
+        "x.map.total_assets_fen: needs `unit`",
+        "x.map.registered_on: unknown field `frmat`",
+        "x.map.arrears.amount_fen: \"dollars\" is no unit here",
+        "x.map.filings: cannot be sorted by due",
+        "x.map.filings.each: lacks tax, which the record must have",
+        "x.map.filings.each.filed_on: cannot be optional",
+    ] {
+        assert!(problems.iter().any(|problem| problem.starts_with(expected)), "{expected}: {problems:#?}");
+    }
+}

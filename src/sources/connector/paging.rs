@@ -1,0 +1,310 @@
+//! Replies in pages: which comes next, and one whole reply of all of them.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::pointer::{Pointer, scalar};
+use super::template::Name;
+use crate::sources::failure::Failure;
+
+/// Pages that are read where the connector does not say, and at most.
+const PAGES_MAX: u32 = 50;
+const PAGES_MAX_MAX: u32 = 1000;
+
+/// `[NAME.paging]` as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PagingWire {
+    style: Style,
+    items: Many,
+    #[serde(default)]
+    size: u64,
+    #[serde(default = "one")]
+    first: u64,
+    total_pages: Option<String>,
+    total_items: Option<String>,
+    has_more: Option<String>,
+    next: Option<String>,
+    pages_max: Option<u32>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// One pointer or several.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a JSON pointer or a list of them")]
+enum Many {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// How the next page is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Style {
+    /// By its number, `{page}`.
+    Page,
+    /// By the rows before it, `{offset}`.
+    Offset,
+    /// By a text that the page before gave, `{cursor}`.
+    Cursor,
+    /// By an address that the page before gave.
+    NextLink,
+}
+
+/// How a department pages.
+pub(super) struct Paging {
+    pub(super) style: Style,
+    /// The lists that go on from page to page.
+    items: Vec<Pointer>,
+    pub(super) size: u64,
+    pub(super) first: u64,
+    total_pages: Option<Pointer>,
+    total_items: Option<Pointer>,
+    has_more: Option<Pointer>,
+    next: Option<Pointer>,
+    pub(super) pages_max: u32,
+}
+
+/// The pages so far.
+pub(super) struct Gathered {
+    /// The first page, with the rows of the others in its lists.
+    pub(super) whole: Value,
+    pub(super) pages: u32,
+    /// Rows so far, of all lists together.
+    pub(super) rows: u64,
+    last: Option<String>,
+}
+
+/// What comes after a page.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing.
+    End,
+    /// The next page; with a cursor or a link where the department gives one.
+    Page(Option<String>),
+}
+
+impl Paging {
+    /// Reads `[NAME.paging]` at `path`; `asks_for` says which placeholders the request has.
+    pub(super) fn read(
+        path: &str,
+        wire: PagingWire,
+        asks_for: impl Fn(Name) -> bool,
+        problems: &mut Vec<String>,
+    ) -> Paging {
+        let mut tell = |problem: String| problems.push(format!("{path}: {problem}"));
+        let ends = [&wire.total_pages, &wire.total_items, &wire.has_more].into_iter().flatten().count();
+        match wire.style {
+            Style::Page if !asks_for(Name::Page) => tell("{page} must occur in path, query or body".into()),
+            Style::Offset if !asks_for(Name::Offset) => tell("{offset} must occur in path, query or body".into()),
+            Style::Cursor if !asks_for(Name::Cursor) => tell("{cursor} must occur in path, query or body".into()),
+            _ => {}
+        }
+        let follows = matches!(wire.style, Style::Cursor | Style::NextLink);
+        if follows != wire.next.is_some() {
+            tell("`next`, a JSON pointer, belongs to the styles cursor and next_link, and they need it".into());
+        }
+        if ends > 1 {
+            tell("at most one of total_pages, total_items and has_more says where the end is".into());
+        }
+        if wire.size == 0 && (asks_for(Name::Size) || wire.style == Style::Offset || (!follows && ends == 0)) {
+            tell("needs `size`, the rows of a page".into());
+        }
+        let pages_max = wire.pages_max.unwrap_or(PAGES_MAX);
+        if !(1..=PAGES_MAX_MAX).contains(&pages_max) {
+            tell(format!("pages_max must lie between 1 and {PAGES_MAX_MAX}"));
+        }
+        let items = match wire.items {
+            Many::One(one) => vec![one],
+            Many::Several(several) => several,
+        };
+        if items.is_empty() {
+            tell("`items` is empty".into());
+        }
+        let mut pointer = |text: String| {
+            Pointer::parse(&text).unwrap_or_else(|problem| {
+                problems.push(format!("{path}: {problem}"));
+                Pointer::here()
+            })
+        };
+        Paging {
+            style: wire.style,
+            items: items.into_iter().map(&mut pointer).collect(),
+            size: wire.size,
+            first: wire.first,
+            total_pages: wire.total_pages.map(&mut pointer),
+            total_items: wire.total_items.map(&mut pointer),
+            has_more: wire.has_more.map(&mut pointer),
+            next: wire.next.map(&mut pointer),
+            pages_max,
+        }
+    }
+
+    /// The rows of one page.
+    fn rows(&self, page: &Value) -> u64 {
+        let rows = |at: &Pointer| match at.walk(page) {
+            None | Some(Value::Null) => 0,
+            Some(Value::Array(rows)) => rows.len() as u64,
+            Some(_) => 1,
+        };
+        self.items.iter().map(rows).sum()
+    }
+
+    /// Begins with the first page.
+    pub(super) fn begin(&self, first: Value) -> Gathered {
+        let rows = self.rows(&first);
+        Gathered { whole: first, pages: 1, rows, last: None }
+    }
+
+    /// Adds the rows of the next page.
+    pub(super) fn add(&self, gathered: &mut Gathered, page: &Value) -> Result<(), Failure> {
+        gathered.pages += 1;
+        let wrong = |problem| Failure::Paging { page: gathered.pages, problem };
+        let mut added = 0;
+        for at in &self.items {
+            let rows: Vec<Value> = match at.walk(page) {
+                None | Some(Value::Null) => continue,
+                Some(Value::Array(rows)) => rows.clone(),
+                // A list of one that became an object on its way from XML.
+                Some(one) => vec![one.clone()],
+            };
+            added += rows.len() as u64;
+            let list =
+                at.walk_mut(&mut gathered.whole).ok_or_else(|| wrong("has a list that the first page has not"))?;
+            match list {
+                Value::Array(list) => list.extend(rows),
+                Value::Null => *list = Value::Array(rows),
+                one => {
+                    let first = one.take();
+                    *one = Value::Array(std::iter::once(first).chain(rows).collect());
+                }
+            }
+        }
+        gathered.rows += added;
+        Ok(())
+    }
+
+    /// What comes after `page`, the last of `gathered`.
+    pub(super) fn next(&self, gathered: &mut Gathered, page: &Value) -> Result<Next, Failure> {
+        let number = gathered.pages;
+        let wrong = |problem| Failure::Paging { page: number, problem };
+        let count = |at: &Pointer| {
+            let said = at.walk(page).and_then(scalar).and_then(|text| text.parse::<u64>().ok());
+            said.ok_or_else(|| wrong("does not say in a whole number how much there is"))
+        };
+        let rows = self.rows(page);
+        let next = match &self.next {
+            Some(at) => {
+                let follows = at.walk(page).and_then(scalar).filter(|text| !text.is_empty() && text != "false");
+                if follows.is_some() && follows == gathered.last {
+                    return Err(wrong("leads back to itself"));
+                }
+                gathered.last.clone_from(&follows);
+                follows
+            }
+            None => None,
+        };
+        let more = if let Some(at) = &self.has_more {
+            match at.walk(page).and_then(scalar).as_deref() {
+                Some("true" | "1" | "Y" | "y") => true,
+                Some("false" | "0" | "N" | "n") => false,
+                _ => return Err(wrong("does not say with true or false whether there is more")),
+            }
+        } else if let Some(at) = &self.total_pages {
+            u64::from(gathered.pages) < count(at)?
+        } else if let Some(at) = &self.total_items {
+            let total = count(at)?;
+            if gathered.rows > total {
+                return Err(wrong("brings more rows than there are in all"));
+            }
+            gathered.rows < total
+        } else if self.next.is_some() {
+            next.is_some()
+        } else {
+            rows >= self.size
+        };
+        match (more, next) {
+            (false, _) => Ok(Next::End),
+            (true, None) if self.next.is_some() => Err(wrong("does not say where the next one is")),
+            (true, _) if rows == 0 && (self.total_items.is_some() || self.total_pages.is_some()) => {
+                Err(wrong("is empty, though there should be more"))
+            }
+            (true, _) if gathered.pages >= self.pages_max => {
+                Err(wrong("is not the last, and pages_max allows no more"))
+            }
+            (true, next) => Ok(Next::Page(next)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn paging(toml: &str) -> Paging {
+        let mut problems = Vec::new();
+        let paging = Paging::read("x.paging", toml::from_str(toml).unwrap(), |name| name != Name::Size, &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        paging
+    }
+
+    #[test]
+    fn each_way_of_saying_that_it_is_the_last_page_is_understood() {
+        for (toml, page, more) in [
+            ("style = \"page\"\nitems = \"/l\"\nsize = 2", json!({"l": [1, 2]}), true),
+            ("style = \"page\"\nitems = \"/l\"\nsize = 2", json!({"l": [1]}), false),
+            ("style = \"page\"\nitems = \"/l\"\nsize = 2\ntotal_pages = \"/n\"", json!({"l": [1, 2], "n": "2"}), true),
+            ("style = \"page\"\nitems = \"/l\"\nsize = 2\ntotal_pages = \"/n\"", json!({"l": [1, 2], "n": 1}), false),
+            ("style = \"offset\"\nitems = \"/l\"\nsize = 2\ntotal_items = \"/n\"", json!({"l": [1, 2], "n": 3}), true),
+            ("style = \"offset\"\nitems = \"/l\"\nsize = 2\ntotal_items = \"/n\"", json!({"l": [1, 2], "n": 2}), false),
+            ("style = \"page\"\nitems = \"/l\"\nsize = 2\nhas_more = \"/m\"", json!({"l": [1, 2], "m": false}), false),
+            ("style = \"cursor\"\nitems = \"/l\"\nnext = \"/c\"", json!({"l": [1, 2], "c": "x"}), true),
+            ("style = \"cursor\"\nitems = \"/l\"\nnext = \"/c\"", json!({"l": [1, 2], "c": null}), false),
+            ("style = \"cursor\"\nitems = \"/l\"\nnext = \"/c\"", json!({"l": [1, 2], "c": ""}), false),
+            ("style = \"next_link\"\nitems = \"/l\"\nnext = \"/c\"", json!({"l": [1, 2]}), false),
+        ] {
+            let paging = paging(toml);
+            let next = paging.next(&mut paging.begin(page.clone()), &page).unwrap();
+            assert_eq!(next != Next::End, more, "{toml}: {page}");
+        }
+    }
+
+    #[test]
+    fn pages_that_do_not_make_one_record_are_refused() {
+        let problem = |toml: &str, pages: &[Value]| {
+            let paging = paging(toml);
+            let mut gathered = paging.begin(pages[0].clone());
+            let mut next = paging.next(&mut gathered, &pages[0]);
+            for page in &pages[1..] {
+                assert!(matches!(next, Ok(Next::Page(_))), "{next:?}");
+                paging.add(&mut gathered, page).unwrap();
+                next = paging.next(&mut gathered, page);
+            }
+            next.unwrap_err().to_string()
+        };
+        let total = "style = \"page\"\nitems = \"/l\"\nsize = 2\ntotal_items = \"/n\"";
+        assert!(problem(total, &[json!({"l": [1, 2], "n": 4}), json!({"l": [], "n": 4})]).contains("page 2"));
+        assert!(problem(total, &[json!({"l": [1, 2], "n": 1})]).contains("more rows"));
+        assert!(problem(total, &[json!({"l": [1, 2]})]).contains("whole number"));
+        let cursor = "style = \"cursor\"\nitems = \"/l\"\nnext = \"/c\"";
+        assert!(
+            problem(cursor, &[json!({"l": [1], "c": "x"}), json!({"l": [2], "c": "x"})]).contains("back to itself")
+        );
+        let endless = "style = \"page\"\nitems = \"/l\"\nsize = 1\npages_max = 2";
+        assert!(problem(endless, &[json!({"l": [1]}), json!({"l": [2]})]).contains("pages_max"));
+    }
+
+    #[test]
+    fn the_rows_of_all_pages_come_together_in_order_also_where_one_was_an_object() {
+        let paging = paging("style = \"page\"\nitems = [\"/a\", \"/b/row\"]\nsize = 1");
+        let mut gathered = paging.begin(json!({"a": [1], "b": {"row": {"x": 1}}}));
+        paging.add(&mut gathered, &json!({"a": [2, 3], "b": {"row": {"x": 2}}})).unwrap();
+        paging.add(&mut gathered, &json!({"a": null, "b": {"row": [{"x": 3}]}})).unwrap();
+        assert_eq!(gathered.whole, json!({"a": [1, 2, 3], "b": {"row": [{"x": 1}, {"x": 2}, {"x": 3}]}}));
+        assert_eq!((gathered.pages, gathered.rows), (3, 6));
+    }
+}
