@@ -108,8 +108,8 @@ impl Connector {
         self.envelope.as_ref().map_or(Ok(()), |envelope| envelope.check(&whole))?;
         let mapped = mapping.apply(&whole, uscc)?;
         let bytes = serde_json::to_vec(&mapped).map_err(|_| Breach::at("", "makes a record that cannot be written"))?;
-        let record = reply::read(&bytes, uscc, today).map_err(Breach::as_mapped)?;
-        self.hold_rules(&mapped).map_err(Breach::as_mapped)?;
+        let record = reply::read(&bytes, uscc, today).map_err(Breach::in_record)?;
+        self.hold_rules(&mapped).map_err(Breach::in_record)?;
         Ok(record)
     }
 

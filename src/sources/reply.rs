@@ -43,7 +43,7 @@ impl Breach {
     }
 
     /// The same of a record that a mapping made.
-    pub(super) fn as_mapped(self) -> Breach {
+    pub(super) fn in_record(self) -> Breach {
         Breach { mapped: true, ..self }
     }
 }

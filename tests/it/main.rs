@@ -26,6 +26,7 @@ mod sandbox_departments;
 mod sandbox_district;
 mod sandbox_marginals;
 mod sandbox_replay;
+mod sources_connectors;
 mod sources_faults;
 mod sources_gathering;
 mod sources_sandbox;

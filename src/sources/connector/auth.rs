@@ -87,7 +87,7 @@ pub(super) enum Auth {
     Header { name: String, value: SecretString },
     Query { name: String, value: SecretString },
     Signed(Box<Signer>),
-    OAuth(Box<OAuth>),
+    Token(Box<OAuth>),
 }
 
 impl Auth {
@@ -117,7 +117,7 @@ impl Auth {
             AuthWire::HmacSha256(wire) => Auth::signed(path, *wire, Algorithm::Sha256, keeper),
             AuthWire::HmacSm3(wire) => Auth::signed(path, *wire, Algorithm::Sm3, keeper),
             AuthWire::OAuth2(wire) => {
-                OAuth::read(path, *wire, keeper).map_or(Auth::None, |oauth| Auth::OAuth(Box::new(oauth)))
+                OAuth::read(path, *wire, keeper).map_or(Auth::None, |oauth| Auth::Token(Box::new(oauth)))
             }
         };
         if let Auth::Header { name, value } = &auth
@@ -169,7 +169,7 @@ impl Auth {
 
     /// Whether a request for a token goes over TLS.
     pub(super) fn asks_over_tls(&self) -> bool {
-        matches!(self, Auth::OAuth(oauth) if oauth.over_tls())
+        matches!(self, Auth::Token(oauth) if oauth.over_tls())
     }
 
     /// Adds to `call` what says who asks. `refused` is the token that the department has just answered 401 to.
@@ -200,7 +200,7 @@ impl Auth {
                 });
                 call.headers.extend(headers);
             }
-            Auth::OAuth(oauth) => {
+            Auth::Token(oauth) => {
                 let token = oauth.token(client, refused, steps).await?;
                 call.headers.push(("Authorization".into(), token));
             }
@@ -210,6 +210,6 @@ impl Auth {
 
     /// Whether a 401 may be cured by a new token.
     pub(super) fn can_renew(&self) -> bool {
-        matches!(self, Auth::OAuth(_))
+        matches!(self, Auth::Token(_))
     }
 }

@@ -174,7 +174,8 @@ mod tests {
         let mut named: Vec<&str> = sample.as_object().unwrap().keys().map(String::as_str).collect();
         named.retain(|name| *name != "uscc");
         let mut known: Vec<&str> = fields.iter().map(|field| field.name).collect();
-        (named.sort_unstable(), known.sort_unstable());
+        named.sort_unstable();
+        known.sort_unstable();
         assert_eq!(named, known, "{at}");
         for field in fields {
             let value = &sample[field.name];

@@ -103,7 +103,7 @@ impl Department {
         self.state.lock().unwrap().behaviour = behaviour;
     }
 
-    /// The requests so far: request line and headers of each.
+    /// The requests so far: request line, headers and body of each.
     pub fn requests(&self) -> Vec<String> {
         self.state.lock().unwrap().requests.clone()
     }
@@ -145,7 +145,11 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await.ok()?);
     }
-    String::from_utf8(request).ok()
+    let head = String::from_utf8(request).ok()?;
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await.ok()?;
+    Some(head + &String::from_utf8(body).ok()?)
 }
 
 /// Whether the connection lives on.

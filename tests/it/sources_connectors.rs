@@ -1,0 +1,309 @@
+//! A department of a shape not seen before is connected by configuration alone, and whatever goes wrong on the way has a name.
+
+use std::path::PathBuf;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sm3::{Digest, Sm3};
+use tempfile::TempDir;
+use yuxin::domain::evidence::{EvidenceLine, TaxRecord};
+use yuxin::domain::{Dossier, EvidenceStatus, SourceKind};
+use yuxin::observe::Metrics;
+use yuxin::settings::{Settings, SourcesSettings};
+use yuxin::sources::Sources;
+
+use crate::support::department::{Behaviour, Department, sample};
+use crate::support::gathering::{FIRM, line, now, pass};
+
+/// The map of a department that speaks Chinese, counts in yuan and pages its returns.
+const MAP: &str = include_str!("support/replies/paged-tax-map.toml");
+
+/// Connectors written to a file, and departments of the standard shape for what it does not describe.
+struct Connected {
+    _folder: TempDir,
+    settings: SourcesSettings,
+}
+
+impl Connected {
+    fn to(connectors: &str) -> Connected {
+        let folder = TempDir::new().unwrap();
+        let file: PathBuf = folder.path().join("sources.toml");
+        std::fs::write(&file, connectors).unwrap();
+        let mut settings = Settings::with_overrides("").unwrap().sources;
+        settings.connectors = file;
+        // Nothing listens there: only the connector under test is of interest.
+        for of in [&mut settings.tax, &mut settings.social_insurance, &mut settings.payment_history] {
+            of.base_url = "http://127.0.0.1:9".into();
+        }
+        Connected { _folder: folder, settings }
+    }
+
+    fn sources(&self) -> Sources {
+        Sources::new(&self.settings, Metrics::new().unwrap()).unwrap()
+    }
+
+    async fn gather(&self) -> Dossier {
+        self.sources().gather(&pass(), now()).await
+    }
+
+    async fn tax(&self) -> EvidenceLine {
+        line(&self.gather().await, SourceKind::Tax)
+    }
+}
+
+fn signed(base_url: &str) -> String {
+    format!(
+        "[tax]\nbase_url = \"{base_url}/gate\"\npath = \"/api/tax\"\n\
+         query = {{ creditCode = \"{{uscc}}\", pageNo = \"{{page}}\", pageSize = \"{{size}}\" }}\n\
+         headers = {{ X-Sign-Algorithm = \"SM3\" }}\n\
+         [tax.auth]\nscheme = \"hmac_sm3\"\nkey_id = \"yuxin\"\nsecret = \"top secret\"\nheaders = {{ signature = \"X-Sign\" }}\n\
+         [tax.envelope]\ncode = \"/code\"\nsuccess = [\"0000\"]\nabsent = [\"40400\"]\n\
+         [tax.paging]\nstyle = \"page\"\nitems = \"/data/list\"\nsize = 2\ntotal_items = \"/data/total\"\n{MAP}"
+    )
+}
+
+fn page(rows: &[Value]) -> Vec<u8> {
+    json!({"code": "0000", "msg": "ok", "data": {
+        "creditCode": FIRM, "asOf": "20261031", "name": "绍兴上虞某某机械有限公司", "state": "正常", "industry": "C33", "founded": 1_426_089_600_000i64,
+        "heads": "41人", "assets": "2,150.00万元", "rating": "2025-B", "owed": "26,000.00", "owedSince": "20261016", "total": 3, "list": rows,
+    }})
+    .to_string()
+    .into_bytes()
+}
+
+fn rows() -> [Value; 3] {
+    let row = |period: &str, tax: &str, revenue: &str, due: &str, paid: &str, filed: &str| json!({"period": period, "tax": tax, "revenue": revenue, "due": due, "paid": paid, "filed": filed});
+    [
+        row("202609", "企业所得税", "5,200,000.00", "26,000.00", "0", "-"),
+        row("202608", "增值税", "1,800,000.00", "54,000.00", "54,000.00", "20260910"),
+        row("202609", "增值税", "1,750,000.00", "52,500.00", "52,500.00", "20261016"),
+    ]
+}
+
+fn pages() -> Behaviour {
+    let rows = rows();
+    Behaviour::InTurn(vec![Behaviour::json(page(&rows[..2])), Behaviour::json(page(&rows[2..]))])
+}
+
+/// The samples' record, without what the paged department does not share.
+fn known() -> TaxRecord {
+    let mut record: TaxRecord = serde_json::from_str(sample(SourceKind::Tax)).unwrap();
+    record.filings.as_mut().unwrap().sort_by_key(|filing| (filing.month, filing.tax as u8 == 0));
+    (record.invoices, record.invoices_since) = (None, None);
+    record
+}
+
+#[tokio::test]
+async fn a_paged_and_signed_department_gives_the_same_record_as_one_of_the_standard_shape() {
+    let department = Department::start(pages()).await;
+    let dossier = Connected::to(&signed(&department.base_url())).gather().await;
+    assert_eq!(dossier.tax.status, EvidenceStatus::Fresh, "{:?}", dossier.tax.detail);
+    assert_eq!(dossier.tax.record, Some(known()));
+    let requests = department.requests();
+    assert_eq!(requests.len(), 2);
+    let mut nonces = Vec::new();
+    for (number, request) in requests.iter().enumerate() {
+        let header = |name: &str| {
+            let line = request.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}: "))).unwrap();
+            line.split_once(": ").unwrap().1.to_owned()
+        };
+        let query = format!("creditCode={FIRM}&pageNo={}&pageSize=2", number + 1);
+        assert!(request.starts_with(&format!("GET /gate/api/tax?{query} ")), "{request}");
+        let (timestamp, nonce) = (header("x-timestamp"), header("x-nonce"));
+        let digest = hex::encode(Sm3::digest(b""));
+        let text = format!("GET\n/gate/api/tax\n{query}\n{digest}\n{timestamp}\n{nonce}");
+        let mac = Hmac::<Sm3>::new_from_slice(b"top secret").unwrap().chain_update(text).finalize().into_bytes();
+        assert_eq!(header("x-sign"), hex::encode(mac));
+        assert_eq!((header("x-app-id"), header("x-sign-algorithm")), ("yuxin".into(), "SM3".into()));
+        nonces.push(nonce);
+    }
+    assert_ne!(nonces[0], nonces[1]);
+}
+
+#[tokio::test]
+async fn whatever_a_page_says_wrong_has_a_name_and_never_makes_half_a_record() {
+    let all = rows();
+    let change = |pointer: &str, value: Value| {
+        let mut page: Value = serde_json::from_slice(&page(&all[2..])).unwrap();
+        *page.pointer_mut(pointer).unwrap() = value;
+        Behaviour::json(page.to_string())
+    };
+    let first = || Behaviour::json(page(&all[..2]));
+    let second = |behaviour: Behaviour| Behaviour::InTurn(vec![first(), behaviour]);
+    use EvidenceStatus::{Absent, Invalid, Unavailable};
+    for (behaviour, status, detail) in [
+        (Behaviour::json("{\"code\": \"40400\"}"), Absent, "does not know the firm"),
+        (Behaviour::json("{\"code\": \"50000\", \"msg\": \"busy\"}"), Unavailable, "neither as success nor as absent"),
+        (Behaviour::json("{\"msg\": \"busy\"}"), Invalid, "/code is not there"),
+        (Behaviour::json("{\"code\": \"0000\"}"), Invalid, "page 1"),
+        (Behaviour::json("<html>"), Invalid, "web page"),
+        (Behaviour::status(403, ""), Unavailable, "status 403"),
+        (second(Behaviour::status(500, "")), Unavailable, "status 500"),
+        (second(Behaviour::status(404, "")), Invalid, "page 2 of the department's reply is not there"),
+        (second(Behaviour::json("{")), Invalid, "page 2 of the department's reply is not JSON"),
+        (second(change("/data/creditCode", json!("91330604MA2D7K3P92"))), Invalid, "another firm or date"),
+        (second(change("/data/asOf", json!("20261030"))), Invalid, "another firm or date"),
+        (second(change("/data/list", json!([]))), Invalid, "page 2 of the department's reply is empty"),
+        (second(change("/data/list/0/due", json!("secret"))), Invalid, "/data/list/2/due is not a number"),
+        (second(change("/data/list/0/due", json!(null))), Invalid, "/data/list/2/due is null"),
+        (second(change("/data/list/0/due", json!("5.25万元"))), Invalid, "/data/list/2/due ends in another unit"),
+        (
+            second(change("/data/list/0/period", json!("2026-09"))),
+            Invalid,
+            "/data/list/2/period is not a date of the format",
+        ),
+        (
+            second(change("/data/list/0/period", json!("202611"))),
+            Invalid,
+            "as mapped: /filings/2/month lies after as_of",
+        ),
+        (second(change("/data/list/0/tax", json!("印花税"))), Invalid, "/data/list/2/tax is none of the words"),
+    ] {
+        let department = Department::start(behaviour).await;
+        let tax = Connected::to(&signed(&department.base_url())).tax().await;
+        let said = tax.detail.unwrap_or_default();
+        assert!(tax.status == status && said.contains(detail), "{detail}: {:?} {said}", tax.status);
+        assert!(!said.contains("secret") && !said.contains(FIRM), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn rules_of_the_connector_make_a_record_invalid_that_breaks_them() {
+    for (rule, broken) in [("rows_min = 3", None), ("rows_min = 4", Some("/filings has fewer rows than 4"))] {
+        let department = Department::start(pages()).await;
+        let rules = format!("{}\n[[tax.rules]]\nat = \"/filings\"\n{rule}\n", signed(&department.base_url()));
+        let tax = Connected::to(&rules).tax().await;
+        assert_eq!(tax.status == EvidenceStatus::Invalid, broken.is_some(), "{:?}", tax.detail);
+        assert!(tax.detail.unwrap_or_default().contains(broken.unwrap_or("")));
+    }
+}
+
+/// A department of the standard shape whose rows come by links.
+fn linked(base_url: &str) -> String {
+    format!(
+        "[payments]\nkind = \"payment_history\"\nbase_url = \"{base_url}\"\npath = \"/p/{{uscc}}\"\n\
+         [payments.paging]\nstyle = \"next_link\"\nitems = \"/rows\"\nnext = \"/next\"\n\
+         [payments.map]\nuscc = \"/code\"\nas_of = \"/on\"\n\
+         supplier_delays = {{ from = \"/rows\", each = {{ month = \"/m\", days = \"/d\" }} }}\n"
+    )
+}
+
+#[tokio::test]
+async fn links_to_the_next_page_are_followed_at_the_same_host_and_nowhere_else() {
+    let page = |month: &str, next: Value| {
+        Behaviour::json(
+            json!({"code": FIRM, "on": "2026-10-31", "rows": [{"m": month, "d": "1.5"}], "next": next}).to_string(),
+        )
+    };
+    let elsewhere = Department::start(page("2026-10", Value::Null)).await;
+    for (next, followed) in [
+        (json!("?after=1"), true),
+        (json!("/q"), true),
+        (json!(elsewhere.base_url()), false),
+        (json!("http://user@127.0.0.1:1/"), false),
+    ] {
+        let department =
+            Department::start(Behaviour::InTurn(vec![page("2026-09", next.clone()), page("2026-10", Value::Null)]))
+                .await;
+        let dossier = Connected::to(&linked(&department.base_url())).gather().await;
+        let line = line(&dossier, SourceKind::PaymentHistory);
+        assert_eq!(line.status == EvidenceStatus::Fresh, followed, "{next}: {:?}", line.detail);
+        if followed {
+            assert_eq!(dossier.payment_history.record.unwrap().supplier_delays.unwrap().len(), 2);
+        } else {
+            assert!(line.detail.unwrap().contains("another host"));
+        }
+    }
+    assert!(elsewhere.requests().is_empty());
+}
+
+fn with_tokens(tokens: &str, department: &str) -> String {
+    format!(
+        "[social_insurance]\nbase_url = \"{department}\"\n[social_insurance.auth]\nscheme = \"oauth2\"\n\
+         token_url = \"{tokens}/oauth/token\"\nclient_id = \"yuxin\"\nclient_secret = \"a b&c\"\nscope = \"query\"\n"
+    )
+}
+
+fn token(text: &str) -> Behaviour {
+    Behaviour::json(json!({"access_token": text, "token_type": "bearer", "expires_in": 300}).to_string())
+}
+
+fn social(dossier: &Dossier) -> EvidenceLine {
+    line(dossier, SourceKind::SocialInsurance)
+}
+
+#[tokio::test]
+async fn one_token_serves_many_requests_and_a_refused_one_is_renewed_once() {
+    let tokens = Department::start(Behaviour::InTurn(vec![token("one"), token("two")])).await;
+    let department = Department::start(Behaviour::well(SourceKind::SocialInsurance)).await;
+    let connected = Connected::to(&with_tokens(&tokens.base_url(), &department.base_url()));
+    let sources = connected.sources();
+    let (pass, pass_too) = (pass(), pass());
+    let (a, b) = tokio::join!(sources.gather(&pass, now()), sources.gather(&pass_too, now()));
+    assert!([a, b].iter().all(|dossier| social(dossier).status == EvidenceStatus::Fresh));
+    assert_eq!(tokens.requests().len(), 1, "two firms at once wait for one token");
+    assert!(
+        tokens.requests()[0]
+            .ends_with("grant_type=client_credentials&scope=query&client_id=yuxin&client_secret=a%20b%26c")
+    );
+    assert!(department.requests().iter().all(|request| request.contains("authorization: Bearer one\r\n")));
+
+    let well = Behaviour::well(SourceKind::SocialInsurance);
+    let turns = vec![well.clone(), well.clone(), Behaviour::status(401, ""), well];
+    department.behave(Behaviour::InTurn(turns));
+    assert_eq!(social(&sources.gather(&pass, now()).await).status, EvidenceStatus::Fresh);
+    assert_eq!(tokens.requests().len(), 2);
+    assert!(department.requests()[3].contains("authorization: Bearer two\r\n"));
+
+    department.behave(Behaviour::status(401, ""));
+    let refused = social(&sources.gather(&pass, now()).await);
+    assert_eq!(refused.status, EvidenceStatus::Unavailable);
+    assert!(refused.detail.unwrap().contains("401"));
+    assert_eq!(tokens.requests().len(), 3, "renewed once, not for ever");
+}
+
+#[tokio::test]
+async fn without_a_token_the_department_is_not_asked_and_the_deadline_holds() {
+    let department = Department::start(Behaviour::well(SourceKind::SocialInsurance)).await;
+    for (behaviour, said) in [
+        (Behaviour::status(401, "{}"), "refuses the client's credentials"),
+        (Behaviour::json("{\"error\": \"a b&c\"}"), "without a token"),
+        (Behaviour::status(503, ""), "status 503"),
+        (Behaviour::Silent, "did not answer within"),
+    ] {
+        let tokens = Department::start(behaviour).await;
+        let began = std::time::Instant::now();
+        let connected = Connected::to(&with_tokens(&tokens.base_url(), &department.base_url()));
+        let line = social(&connected.gather().await);
+        assert!(began.elapsed() < std::time::Duration::from_millis(2100));
+        let detail = line.detail.unwrap();
+        assert!(line.status == EvidenceStatus::Unavailable && detail.contains(said), "{detail}");
+        assert!(!detail.contains("a b&c"));
+    }
+    assert!(department.requests().is_empty());
+}
+
+#[tokio::test]
+async fn keys_go_where_the_department_wants_them_and_a_body_is_posted() {
+    for (auth, expected) in [
+        ("scheme = \"bearer\"\ntoken = \"t\"", "authorization: Bearer t\r\n"),
+        ("scheme = \"basic\"\nusername = \"u\"\npassword = \"p\"", "authorization: Basic dTpw\r\n"),
+        ("scheme = \"api_key\"\nkey = \"k\"", "x-api-key: k\r\n"),
+        ("scheme = \"api_key\"\nkey = \"k&\"\nquery = \"appkey\"", "?appkey=k%26 HTTP"),
+    ] {
+        let department = Department::start(Behaviour::well(SourceKind::Tax)).await;
+        let connectors = format!("[tax]\nbase_url = \"{}\"\n[tax.auth]\n{auth}\n", department.base_url());
+        assert_eq!(Connected::to(&connectors).tax().await.status, EvidenceStatus::Fresh);
+        assert!(department.requests()[0].contains(expected), "{}", department.requests()[0]);
+    }
+    let department = Department::start(Behaviour::well(SourceKind::Tax)).await;
+    let connectors = format!(
+        "[tax]\nbase_url = \"{}\"\npath = \"/query\"\nmethod = \"POST\"\nbody = '{{\"data\": {{\"code\": \"{{uscc}}\"}}}}'\n",
+        department.base_url()
+    );
+    assert_eq!(Connected::to(&connectors).tax().await.status, EvidenceStatus::Fresh);
+    let request = &department.requests()[0];
+    assert!(
+        request.starts_with("POST /query ") && request.ends_with(&format!("{{\"data\": {{\"code\": \"{FIRM}\"}}}}"))
+    );
+}
