@@ -302,7 +302,19 @@ async fn what_is_deleted_or_swapped_is_missed(#[values(Sqlite, Postgresql)] engi
     let Some(place) = Place::on(engine).await else { return };
     let store = filled(&place).await;
     // Parents before their children; a child can refer to a parent only.
-    let tables = ["banks", "bank_keys", "users", "consents", "decisions", "cases", "reviews", "looks", "notices", "audit", "audit_head"];
+    let tables = [
+        "banks",
+        "bank_keys",
+        "users",
+        "consents",
+        "decisions",
+        "cases",
+        "reviews",
+        "looks",
+        "notices",
+        "audit",
+        "audit_head",
+    ];
     let each = |sql: &dyn Fn(&str) -> String| tables.iter().map(|t| sql(t)).collect::<String>();
     place.tamper(&each(&|table| format!("CREATE TABLE kept_{table} AS SELECT * FROM {table};"))).await;
     let emptied: String = tables.iter().rev().map(|table| format!("DELETE FROM {table};")).collect();
