@@ -13,6 +13,7 @@ mod failure;
 mod form;
 mod frame;
 mod headers;
+mod ledger;
 mod limit;
 mod login;
 mod queue;
@@ -56,6 +57,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/cases/{id}", web::get().to(review::show))
         .route("/cases/{id}/review", web::get().to(review::show_again))
         .route("/cases/{id}/review", web::post().to(review::submit))
+        .route("/ledger", web::get().to(ledger::show))
+        .route("/ledger", web::post().to(ledger::search))
         .route("/assets/{version}/{name}", web::get().to(assets::serve))
         .default_service(web::to(failure::no_such_page));
     config.service(routes);
