@@ -1,6 +1,7 @@
 //! THE SPINE: consent → gather → features → score → policy → record, one line a stage. Online, batch, replay and shadow
 //! decisions are all made by [`Engine::judge`].
 
+mod departments;
 mod engine;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,6 +16,7 @@ use crate::domain::{BankId, Case, CaseId, ConsentPass, ConsentRefusal, DecisionI
 use crate::observe::Metrics;
 use crate::sources::Sources;
 use crate::store::{Committed, DecisionEntry, IdempotencyEntry, Store, StoreError, StoredReply};
+pub use departments::SourceHealth;
 pub use engine::{Engine, EngineError, Occasion};
 
 /// Makes decisions online: asks the departments, judges, records.
@@ -95,7 +97,8 @@ impl Decider {
         let pass = self.pass(asker, &request, now).await?;
         let dossier = self.sources.gather(&pass, now).await;
         // Revoked while the departments were asked: what they said is dropped, nothing is recorded.
-        self.pass(asker, &request, now).await?;
+        // Nor does it stay in the cache: it may have come after the revocation had emptied that.
+        self.pass(asker, &request, now).await.inspect_err(|_| self.forget(&request.uscc))?;
         let id = DecisionId(Uuid::now_v7());
         let now = now.saturating_add(SignedDuration::try_from(started.elapsed()).unwrap_or_default()).unwrap_or(now);
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };

@@ -6,22 +6,38 @@
 //! | the department | evidence |
 //! |---|---|
 //! | answers 200 with a record that holds | `fresh`, or `stale` where its `as_of` is too long ago |
+//! | answered so before, and lets that be used for a while | `cached` |
+//! | answered so before, the while is over, and now it gives no answer | `stale`, with what is wrong now |
 //! | answers 404 | `absent`: it does not know the firm (the detail warns where the 404 is a web page: a wrong address) |
-//! | cannot be reached, is late, hangs up, answers any other status but 2xx, or its breaker is open | `unavailable` |
+//! | cannot be reached, is late, hangs up, answers any other status but 2xx, its breaker is open, or too many ask | `unavailable` |
 //! | answers 200 with another firm, an impossible value, too much, garbage; another 2xx; something that is not HTTP | `invalid` |
 //!
-//! What may pass by itself is tried once more, in the time that is left: no connection, too late, hung up, 5xx.
+//! What may pass by itself (no connection, too late, hung up, 5xx) is tried once more, a call slower than 95 % of the last ones
+//! gets a second beside it, never both, in the time that is left and within a budget: of `n` looks that reach a department at most
+//! `n / 10` cost a second call (or 3, where that is more). Looks at one firm at the same time share one call.
 //! Redirects are not followed: the firm's code goes to the configured address only.
 //!
 //! ```text
-//! gather ─► breaker ─► client ─► reply ─► tax, social_insurance, payment_history ─► evidence
-//!           (may we?)  (bytes)   (record)  (is it possible?)
+//! gather ─► cache ─► flights ─► budget, latency ─► bulkhead ─► breaker ─► client ─► reply ─► tax, … ─► evidence
+//!          (kept?)  (under way?) (again? beside?)   (room?)    (may we?)  (bytes)  (record)  (possible?)
 //! ```
+//!
+//! What is kept is kept in memory, by each process for itself, and serves any bank with a valid consent of the firm.
+//! [`Sources::forget`] drops it; whoever revokes a consent calls it.
 
 mod bounds;
 mod breaker;
+mod budget;
+mod bulkhead;
+mod cache;
 mod client;
+mod department;
 mod failure;
+mod fetched;
+mod flights;
+mod freshness;
+mod health;
+mod latency;
 mod payment_history;
 mod reply;
 #[cfg(test)]
@@ -29,26 +45,18 @@ mod samples;
 mod social_insurance;
 mod tax;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{ExponentialBuilder, Retryable};
-use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz};
-use sha2::{Digest, Sha256};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz};
 use thiserror::Error;
 
 use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
-use crate::domain::{ConsentPass, Dossier, Evidence, EvidenceStatus, SourceKind, Uscc};
+use crate::domain::{ConsentPass, Dossier, Uscc};
 use crate::observe::Metrics;
 use crate::settings::SourcesSettings;
-use breaker::Breaker;
-use client::{Answer, Client, Endpoint};
-use failure::Failure;
-use reply::{Breach, Record};
-
-/// The wait before the second try lies between this and twice this.
-const RETRY_DELAY: Duration = Duration::from_millis(25);
-/// With less time than this left there is no second try.
-const TRY_MIN: Duration = Duration::from_millis(100);
+use department::Department;
+pub use health::{BreakerState, SourceHealth};
 
 /// Why the departments cannot be asked at all.
 #[derive(Debug, Error)]
@@ -66,36 +74,21 @@ pub enum SourcesError {
     Client(String),
 }
 
-/// The connectors to the departments. Make one and keep it: it holds connections and breakers.
+/// The connectors to the departments. Make one and keep it: it holds connections, breakers, and what departments said of late.
 pub struct Sources {
-    client: Client,
-    metrics: Metrics,
     gather_timeout: Duration,
-    try_timeout: Duration,
-    tax: Department,
-    social_insurance: Department,
-    payment_history: Department,
+    tax: Arc<Department<TaxRecord>>,
+    social_insurance: Arc<Department<SocialInsuranceRecord>>,
+    payment_history: Arc<Department<PaymentHistoryRecord>>,
 }
 
-struct Department {
-    endpoint: Endpoint,
-    breaker: Breaker,
-    stale_after_days: i32,
-}
-
-/// One gathering: which firm, since when, until when.
-struct Gathering<'a> {
-    uscc: &'a Uscc,
+/// One look at a firm: which firm, since when, until when.
+#[derive(Clone)]
+struct Look {
+    uscc: Uscc,
     now: Timestamp,
     started: Instant,
     deadline: Instant,
-}
-
-/// What a department that answered said.
-enum Reply<R> {
-    Record { record: R, digest: String },
-    Refused { breach: Breach, digest: String },
-    Unknown { web_page: bool },
 }
 
 impl Sources {
@@ -104,141 +97,41 @@ impl Sources {
     /// # Errors
     /// Where an address makes no URL, or TLS cannot be set up.
     pub fn new(settings: &SourcesSettings, metrics: Metrics) -> Result<Sources, SourcesError> {
-        let department = |source| -> Result<Department, SourcesError> {
-            let of = settings.of(source);
-            let open_for = Duration::from_millis(settings.breaker_open_ms);
-            Ok(Department {
-                endpoint: Endpoint::new(source, of)?,
-                breaker: Breaker::new(source, settings.breaker_failures, open_for, metrics.clone()),
-                stale_after_days: of.stale_after_days,
-            })
-        };
         Ok(Sources {
-            client: Client::new(settings)?,
             gather_timeout: Duration::from_millis(settings.gather_timeout_ms),
-            try_timeout: Duration::from_millis(settings.try_timeout_ms),
-            tax: department(SourceKind::Tax)?,
-            social_insurance: department(SourceKind::SocialInsurance)?,
-            payment_history: department(SourceKind::PaymentHistory)?,
-            metrics,
+            tax: Department::new(settings, &metrics)?,
+            social_insurance: Department::new(settings, &metrics)?,
+            payment_history: Department::new(settings, &metrics)?,
         })
     }
 
     /// Asks all departments at once about the firm of `pass`, and returns within `gather_timeout_ms` with what they said.
     pub async fn gather(&self, pass: &ConsentPass, now: Timestamp) -> Dossier {
         let started = Instant::now();
-        let gathering = Gathering { uscc: pass.uscc(), now, started, deadline: started + self.gather_timeout };
+        let look = Look { uscc: pass.uscc().clone(), now, started, deadline: started + self.gather_timeout };
         let (tax, social_insurance, payment_history) = tokio::join!(
-            self.evidence::<TaxRecord>(&self.tax, &gathering),
-            self.evidence::<SocialInsuranceRecord>(&self.social_insurance, &gathering),
-            self.evidence::<PaymentHistoryRecord>(&self.payment_history, &gathering),
+            self.tax.evidence(&look),
+            self.social_insurance.evidence(&look),
+            self.payment_history.evidence(&look),
         );
-        Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history }
+        Dossier { uscc: look.uscc, tax, social_insurance, payment_history }
     }
 
-    async fn evidence<R: Record>(&self, department: &Department, gathering: &Gathering<'_>) -> Evidence<R> {
-        let backoff = ExponentialBuilder::new().with_min_delay(RETRY_DELAY).with_jitter().with_max_times(1);
-        let reply = (|| self.ask_once::<R>(department, gathering))
-            .retry(backoff)
-            .when(|failure| {
-                failure.passing() && gathering.left() >= TRY_MIN && !department.breaker.refuses(Instant::now())
-            })
-            .await;
-        let evidence = self.weigh(department, gathering, reply);
-        if let Some(detail) = &evidence.detail {
-            tracing::warn!(source = R::SOURCE.as_str(), status = evidence.status.as_str(), detail, "evidence missing");
-        }
-        evidence
+    /// Drops all that is kept of a firm, and what is being fetched at this moment is not kept: for when a consent of the firm
+    /// is revoked. Whoever holds another valid consent asks the departments anew.
+    pub fn forget(&self, uscc: &Uscc) {
+        self.tax.forget(uscc);
+        self.social_insurance.forget(uscc);
+        self.payment_history.forget(uscc);
     }
 
-    async fn ask_once<R: Record>(
-        &self,
-        department: &Department,
-        gathering: &Gathering<'_>,
-    ) -> Result<Reply<R>, Failure> {
-        let asked = Instant::now();
-        let Some(permit) = department.breaker.admit(asked) else {
-            self.metrics.asked_source(R::SOURCE, Failure::Breaker.as_str(), Duration::ZERO);
-            return Err(Failure::Breaker);
-        };
-        let within = self.try_timeout.min(gathering.left());
-        let answer = self.client.ask(&department.endpoint, gathering.uscc, within).await;
-        let took = asked.elapsed();
-        match &answer {
-            Err(failure) if failure.counts() => permit.failed(Instant::now()),
-            _ => permit.answered(Instant::now()),
-        }
-        let reply = answer.map(|answer| Reply::from(answer, gathering));
-        let result = match &reply {
-            Ok(reply) => reply.as_str(),
-            Err(failure) => failure.as_str(),
-        };
-        self.metrics.asked_source(R::SOURCE, result, took);
-        reply
-    }
-
-    /// The evidence that a reply makes.
-    fn weigh<R: Record>(
-        &self,
-        department: &Department,
-        gathering: &Gathering<'_>,
-        reply: Result<Reply<R>, Failure>,
-    ) -> Evidence<R> {
-        let fetched_at = Some(gathering.instant());
-        match reply {
-            Ok(Reply::Record { record, digest }) => {
-                let as_of = record.as_of();
-                self.metrics.evidence_age(R::SOURCE, age_seconds(as_of, gathering.now));
-                let stale = as_of < gathering.today().saturating_sub(department.stale_after_days.days());
-                let status = if stale { EvidenceStatus::Stale } else { EvidenceStatus::Fresh };
-                let (as_of, digest) = (Some(as_of), Some(digest));
-                Evidence { status, record: Some(record), as_of, fetched_at, digest, detail: None }
-            }
-            Ok(Reply::Refused { breach, digest }) => Evidence {
-                fetched_at,
-                digest: Some(digest),
-                ..Evidence::missing(EvidenceStatus::Invalid, breach.to_string())
-            },
-            Ok(Reply::Unknown { web_page: false }) => Evidence {
-                fetched_at,
-                ..Evidence::missing(EvidenceStatus::Absent, "the department does not know the firm (404)")
-            },
-            Ok(Reply::Unknown { web_page: true }) => Evidence {
-                fetched_at,
-                ..Evidence::missing(
-                    EvidenceStatus::Absent,
-                    "the department does not know the firm (404); but the reply is a web page: check base_url and path",
-                )
-            },
-            Err(failure) => Evidence::missing(failure.status(), failure.to_string()),
-        }
+    /// How the departments fare, in the order of [`crate::domain::SourceKind::ALL`].
+    pub fn health(&self) -> [SourceHealth; 3] {
+        [self.tax.health(), self.social_insurance.health(), self.payment_history.health()]
     }
 }
 
-impl<R: Record> Reply<R> {
-    fn from(answer: Answer, gathering: &Gathering<'_>) -> Reply<R> {
-        match answer {
-            Answer::NotFound { web_page } => Reply::Unknown { web_page },
-            Answer::Body(body) => {
-                let digest = hex::encode(Sha256::digest(&body));
-                match reply::read(&body, gathering.uscc, gathering.today()) {
-                    Ok(record) => Reply::Record { record, digest },
-                    Err(breach) => Reply::Refused { breach, digest },
-                }
-            }
-        }
-    }
-
-    fn as_str(&self) -> &'static str {
-        match self {
-            Reply::Record { .. } => "ok",
-            Reply::Refused { .. } => "invalid",
-            Reply::Unknown { .. } => "absent",
-        }
-    }
-}
-
-impl Gathering<'_> {
+impl Look {
     fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
@@ -257,10 +150,4 @@ impl Gathering<'_> {
 /// China's time, the departments': UTC+8 in all provinces and seasons since 1991.
 fn china() -> tz::TimeZone {
     tz::TimeZone::fixed(tz::offset(8))
-}
-
-/// Seconds since the end of the day `as_of` in China; 0 while that day lasts.
-fn age_seconds(as_of: Date, now: Timestamp) -> f64 {
-    let day_end = as_of.saturating_add(1.day()).to_zoned(china());
-    day_end.map_or(0.0, |end| now.duration_since(end.timestamp()).as_secs_f64().max(0.0))
 }

@@ -102,7 +102,7 @@ pub struct Evidence<R> {
     pub fetched_at: Option<Timestamp>,
     /// SHA-256 of the department's reply body, in hexadecimal.
     pub digest: Option<String>,
-    /// Where there is no record: what went wrong, in English, without any detail of the firm.
+    /// Where there is no record, or only one that has outlived its time: what went wrong, in English, without any detail of the firm.
     pub detail: Option<String>,
 }
 

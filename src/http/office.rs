@@ -8,6 +8,7 @@ mod case_page;
 mod characteristic;
 mod chart;
 mod clock;
+mod departments;
 mod evidence;
 mod failure;
 mod form;
@@ -39,7 +40,7 @@ pub struct Office {
     pub secure_cookies: bool,
 }
 
-/// Registers the console's routes. The application data must hold a `web::Data<Office>`.
+/// Registers the console's routes. The application data must hold a `web::Data<Office>` and a `web::Data<Decider>`.
 pub fn configure(config: &mut web::ServiceConfig) {
     let forms = web::FormConfig::default().limit(FORM_BYTES_MAX).error_handler(failure::unreadable_form);
     let routes = web::scope(ROOT)
@@ -56,6 +57,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/cases/{id}", web::get().to(review::show))
         .route("/cases/{id}/review", web::get().to(review::show_again))
         .route("/cases/{id}/review", web::post().to(review::submit))
+        .route("/sources", web::get().to(departments::show))
         .route("/assets/{version}/{name}", web::get().to(assets::serve))
         .default_service(web::to(failure::no_such_page));
     config.service(routes);

@@ -9,6 +9,7 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, H
 use reqwest::{Response, Url};
 
 use super::failure::Failure;
+use super::freshness::Freshness;
 use super::{SourcesError, reply};
 use crate::domain::{SourceKind, Uscc};
 use crate::settings::{SourceSettings, SourcesSettings};
@@ -20,7 +21,7 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// Idle connections kept for one department.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 
-/// Asks departments. One client serves all of them, with one pool of connections.
+/// Asks a department. Each has a client of its own, so that none waits for another's connections.
 pub(super) struct Client {
     http: reqwest::Client,
     body_bytes_max: usize,
@@ -28,12 +29,19 @@ pub(super) struct Client {
 
 /// What a department answered, as far as it is HTTP.
 pub(super) enum Answer {
-    /// 200 with this body, decompressed.
-    Body(Vec<u8>),
+    /// 200.
+    Body {
+        /// The body, decompressed.
+        body: Vec<u8>,
+        /// For how long it may be used again.
+        freshness: Freshness,
+    },
     /// 404; `web_page` when it came with HTML, which a department does not send but a proxy or web server does.
     NotFound {
         /// See above.
         web_page: bool,
+        /// For how long it may be used again.
+        freshness: Freshness,
     },
 }
 
@@ -82,18 +90,20 @@ impl Client {
 
     async fn fetch(&self, url: Url) -> Result<Answer, Failure> {
         let response = self.http.get(url).send().await.map_err(|error| failure_of(&error))?;
+        let freshness = freshness(response.headers());
         match response.status().as_u16() {
             200 => {}
-            404 => return Ok(Answer::NotFound { web_page: is_web_page(&response) }),
+            404 => return Ok(Answer::NotFound { web_page: is_web_page(&response), freshness }),
             code @ 201..=299 => return Err(Failure::NoRecord { code }),
             code => return Err(Failure::Status { code }),
         }
         let encoding = content_encoding(&response)?;
         let body = self.read(response).await?;
-        match encoding {
-            Encoding::Plain => Ok(Answer::Body(body)),
-            Encoding::Gzip => reply::unzip(&body, self.body_bytes_max).map(Answer::Body),
-        }
+        let body = match encoding {
+            Encoding::Plain => body,
+            Encoding::Gzip => reply::unzip(&body, self.body_bytes_max)?,
+        };
+        Ok(Answer::Body { body, freshness })
     }
 
     /// Reads the body, and not a chunk more than is allowed. One that is declared larger is refused unread.
@@ -131,6 +141,10 @@ fn content_encoding(response: &Response) -> Result<Encoding, Failure> {
         "gzip" | "x-gzip" => Ok(Encoding::Gzip),
         _ => Err(Failure::Encoding),
     }
+}
+
+fn freshness(headers: &HeaderMap) -> Freshness {
+    Freshness::read(|name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect())
 }
 
 fn is_web_page(response: &Response) -> bool {

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use crate::domain::{SourceKind, Uscc};
 
 /// A record of one kind of department.
-pub(super) trait Record: DeserializeOwned {
+pub(super) trait Record: DeserializeOwned + Clone + Send + Sync + 'static {
     /// The kind.
     const SOURCE: SourceKind;
 

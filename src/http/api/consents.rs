@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{is_purpose, parse_code, purpose_rule};
+use crate::decide::Decider;
 use crate::domain::{Consent, ConsentId};
 use crate::http::auth::Bank;
 use crate::http::body::read_json;
@@ -139,16 +140,23 @@ pub async fn show(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> 
     Ok(HttpResponse::Ok().json(ConsentReply::new(consent, Timestamp::now())))
 }
 
-/// Revokes a consent. From then on nothing is fetched under it; doing it again changes nothing.
+/// Revokes a consent. From then on nothing is fetched under it, and nothing that departments said of the firm is kept; doing it
+/// again changes nothing.
 #[utoipa::path(delete, path = "/v1/consents/{id}", tag = "consents", params(("id" = String, Path)), security(("bank_key" = [])), responses(
     (status = 200, description = "Revoked", body = ConsentReply),
     (status = 404, description = "No such consent with this bank", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub async fn revoke(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+pub async fn revoke(
+    bank: Bank,
+    request: HttpRequest,
+    store: web::Data<Store>,
+    decider: web::Data<Decider>,
+) -> Result<HttpResponse, Problem> {
     let id = consent_id(&request)?;
     let now = Timestamp::now();
     let consent = store.revoke_consent(id, bank.id(), now).await?;
     let consent = consent.ok_or_else(|| Problem::new(ProblemKind::NotFound))?;
+    decider.forget(&consent.uscc);
     Ok(HttpResponse::Ok().json(ConsentReply::new(consent, now)))
 }
 
