@@ -197,7 +197,11 @@ impl Settings {
             return refuse("sources.concurrent_max", &s.concurrent_max, "it must lie between 1 and 4096");
         }
         if s.cache_seconds_max > 604_800 {
-            return refuse("sources.cache_seconds_max", &s.cache_seconds_max, "it must lie between 0 and 604800, a week");
+            return refuse(
+                "sources.cache_seconds_max",
+                &s.cache_seconds_max,
+                "it must lie between 0 and 604800, a week",
+            );
         }
         if s.cache_seconds > s.cache_seconds_max {
             return refuse("sources.cache_seconds", &s.cache_seconds, "it must lie between 0 and cache_seconds_max");

@@ -142,7 +142,7 @@ mod tests {
     const LIFE: Life = Life { good: SECOND, ageing: SECOND, old: SECOND };
 
     fn firm(n: usize) -> Uscc {
-        ["91330604MA2XY0014W", "91330604MA2D7K3P92", "91330604MA2D7K3Q78"][n].parse().unwrap()
+        Uscc::with_checks("91330604", &format!("MA2XY00{n}")).unwrap()
     }
 
     fn keep(cache: &Cache<usize>, n: usize, life: Life, now: Instant) {

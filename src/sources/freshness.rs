@@ -111,9 +111,8 @@ fn seconds(value: &str) -> Duration {
 
 /// The time from `Date` to `Expires`. Both are of the department's clock; without `Date` nobody knows what `Expires` means here.
 fn expires_in(expires: &[&str], date: &[&str]) -> Option<Duration> {
-    let instant = |text: &str| -> Option<Timestamp> {
-        Some(rfc2822::DateTimeParser::new().parse_zoned(text).ok()?.timestamp())
-    };
+    let instant =
+        |text: &str| -> Option<Timestamp> { Some(rfc2822::DateTimeParser::new().parse_zoned(text).ok()?.timestamp()) };
     let date = instant(date.first()?)?;
     // `Expires: 0` and its like mean: already over.
     let Some(expires) = instant(expires.first()?) else { return Some(Duration::ZERO) };
