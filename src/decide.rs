@@ -2,6 +2,7 @@
 //! decisions are all made by [`Engine::judge`].
 
 mod asking;
+mod departments;
 mod engine;
 mod open_look;
 mod verify;
@@ -19,6 +20,7 @@ use crate::sources::Sources;
 use crate::store::{Committed, DecisionEntry, IdempotencyEntry, Store, StoreError};
 use asking::open_case;
 pub use asking::{Asker, DecideError, Decided};
+pub use departments::SourceHealth;
 pub use engine::{Engine, EngineError, Occasion};
 use open_look::OpenLook;
 pub use verify::{Difference, Extract, RecordFile, VerifyError};
@@ -69,6 +71,7 @@ impl Decider {
     /// What follows in this process when a consent was revoked. Copies of replies from before the revocation are not used in any
     /// process: [`crate::domain::FirmHistory::revoked_at`] comes with the next pass.
     fn revoked(&self, consent: &Consent) {
+        self.forget(&consent.uscc);
         tracing::info!(consent = %consent.id, "consent revoked");
     }
 
@@ -88,8 +91,10 @@ impl Decider {
         let mut look = OpenLook::begin(&self.store, asker, &pass, &request, now);
         let dossier = self.sources.gather(&pass, now).await;
         look.answered(&dossier.lines());
-        // Revoked or used up while the departments were asked: what they said is dropped, only the look is recorded.
+        // Revoked or used up while the departments were asked: what they said is dropped, only the look is recorded. Nor does it
+        // stay in the cache: it may have come after the revocation had emptied that.
         if let Err(error) = self.pass(asker, &request, now).await {
+            self.forget(&request.uscc);
             return Err(look.refused(error).await);
         }
         let id = DecisionId(Uuid::now_v7());

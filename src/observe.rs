@@ -26,6 +26,10 @@ pub struct Metrics {
     source_requests: IntCounterVec,
     source_duration: HistogramVec,
     source_breaker_open: IntGaugeVec,
+    source_retries: IntCounterVec,
+    source_hedges: IntCounterVec,
+    source_cache: IntCounterVec,
+    source_inflight: IntGaugeVec,
     evidence_age: GaugeVec,
     store_commit: Histogram,
     cases: IntGaugeVec,
@@ -75,6 +79,25 @@ impl Metrics {
                 ),
                 &["source"],
             )?,
+            source_retries: IntCounterVec::new(
+                Opts::new("yuxin_source_retries_total", "Requests to departments that were tried once more."),
+                &["source"],
+            )?,
+            source_hedges: IntCounterVec::new(
+                Opts::new(
+                    "yuxin_source_hedges_total",
+                    "Slow requests to departments that were given a second beside them, by which of the two was used.",
+                ),
+                &["source", "result"],
+            )?,
+            source_cache: IntCounterVec::new(
+                Opts::new("yuxin_source_cache_total", "Looks at a firm by what was known of it already."),
+                &["source", "result"],
+            )?,
+            source_inflight: IntGaugeVec::new(
+                Opts::new("yuxin_source_inflight", "Requests to departments that are under way."),
+                &["source"],
+            )?,
             evidence_age: GaugeVec::new(
                 Opts::new(
                     "yuxin_evidence_age_seconds",
@@ -97,6 +120,8 @@ impl Metrics {
         metrics.register()?;
         for source in SourceKind::ALL {
             metrics.breaker(source, false);
+            metrics.source_inflight(source, 0);
+            metrics.source_retries.with_label_values(&[source.as_str()]).inc_by(0);
         }
         Ok(metrics)
     }
@@ -109,6 +134,10 @@ impl Metrics {
         r.register(Box::new(self.source_requests.clone()))?;
         r.register(Box::new(self.source_duration.clone()))?;
         r.register(Box::new(self.source_breaker_open.clone()))?;
+        r.register(Box::new(self.source_retries.clone()))?;
+        r.register(Box::new(self.source_hedges.clone()))?;
+        r.register(Box::new(self.source_cache.clone()))?;
+        r.register(Box::new(self.source_inflight.clone()))?;
         r.register(Box::new(self.evidence_age.clone()))?;
         r.register(Box::new(self.store_commit.clone()))?;
         r.register(Box::new(self.cases.clone()))?;
@@ -127,10 +156,34 @@ impl Metrics {
         self.http_duration.with_label_values(&[route, method, &status.to_string()]).observe(took.as_secs_f64());
     }
 
-    /// A department was asked once. `result` is one of a fixed few words, for instance `ok`, `absent`, `timeout`.
-    pub fn asked_source(&self, source: SourceKind, result: &'static str, took: Duration) {
+    /// A department was asked once. `result` is one of a fixed few words, for instance `ok`, `absent`, `timeout`; `took` is `None`
+    /// where there was no call, or where it was given up before its end.
+    pub fn asked_source(&self, source: SourceKind, result: &'static str, took: Option<Duration>) {
         self.source_requests.with_label_values(&[source.as_str(), result]).inc();
-        self.source_duration.with_label_values(&[source.as_str()]).observe(took.as_secs_f64());
+        if let Some(took) = took {
+            self.source_duration.with_label_values(&[source.as_str()]).observe(took.as_secs_f64());
+        }
+    }
+
+    /// A request to a department failed and is tried once more.
+    pub fn source_retried(&self, source: SourceKind) {
+        self.source_retries.with_label_values(&[source.as_str()]).inc();
+    }
+
+    /// A slow request to a department was given a second beside it; `won` where the second brought the answer.
+    pub fn source_hedged(&self, source: SourceKind, won: bool) {
+        let result = if won { "won" } else { "lost" };
+        self.source_hedges.with_label_values(&[source.as_str(), result]).inc();
+    }
+
+    /// A look at a firm met what was known already: `hit`, `revalidating`, `stale`, `shared` (a call was under way) or `miss`.
+    pub fn source_cache(&self, source: SourceKind, result: &'static str) {
+        self.source_cache.with_label_values(&[source.as_str(), result]).inc();
+    }
+
+    /// So many more requests to a department are under way.
+    pub fn source_inflight(&self, source: SourceKind, more: i64) {
+        self.source_inflight.with_label_values(&[source.as_str()]).add(more);
     }
 
     /// A department's breaker opened or closed.

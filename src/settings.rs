@@ -94,6 +94,12 @@ pub struct SourcesSettings {
     pub breaker_failures: usize,
     pub breaker_open_ms: u64,
     pub rejected_keep_days: u32,
+    pub concurrent_max: usize,
+    pub cache_seconds: u64,
+    pub cache_seconds_max: u64,
+    pub cache_absent_seconds: u64,
+    pub cache_stale_seconds: u64,
+    pub cache_entries_max: usize,
     pub tax: SourceSettings,
     pub social_insurance: SourceSettings,
     pub payment_history: SourceSettings,
@@ -195,6 +201,32 @@ impl Settings {
         if !(1..=3650).contains(&s.rejected_keep_days) {
             return refuse("sources.rejected_keep_days", &s.rejected_keep_days, "it must lie between 1 and 3650");
         }
+        if !(1..=4096).contains(&s.concurrent_max) {
+            return refuse("sources.concurrent_max", &s.concurrent_max, "it must lie between 1 and 4096");
+        }
+        if s.cache_seconds_max > 604_800 {
+            return refuse(
+                "sources.cache_seconds_max",
+                &s.cache_seconds_max,
+                "it must lie between 0 and 604800, a week",
+            );
+        }
+        if s.cache_seconds > s.cache_seconds_max {
+            return refuse("sources.cache_seconds", &s.cache_seconds, "it must lie between 0 and cache_seconds_max");
+        }
+        if s.cache_absent_seconds > 300 {
+            return refuse("sources.cache_absent_seconds", &s.cache_absent_seconds, "it must lie between 0 and 300");
+        }
+        if s.cache_stale_seconds > 604_800 {
+            return refuse(
+                "sources.cache_stale_seconds",
+                &s.cache_stale_seconds,
+                "it must lie between 0 and 604800, a week",
+            );
+        }
+        if !(1..=1_000_000).contains(&s.cache_entries_max) {
+            return refuse("sources.cache_entries_max", &s.cache_entries_max, "it must lie between 1 and 1000000");
+        }
         for source in SourceKind::ALL {
             let of = s.of(source);
             let key = |name: &str| format!("sources.{source}.{name}");
@@ -270,6 +302,12 @@ mod tests {
             ("[sources]\nrejected_keep_days = 0", "sources.rejected_keep_days"),
             ("[sources.tax]\nbase_url = \"ftp://x\"", "base_url"),
             ("[sources.tax]\npath = \"/firms\"", "{uscc}"),
+            ("[sources]\nconcurrent_max = 0", "sources.concurrent_max"),
+            ("[sources]\ncache_seconds = 86401", "sources.cache_seconds"),
+            ("[sources]\ncache_seconds_max = 604801", "sources.cache_seconds_max"),
+            ("[sources]\ncache_absent_seconds = 301", "sources.cache_absent_seconds"),
+            ("[sources]\ncache_stale_seconds = 604801", "sources.cache_stale_seconds"),
+            ("[sources]\ncache_entries_max = 0", "sources.cache_entries_max"),
             ("[nonsense]\na = 1", "nonsense"),
             ("[store]\nurl = \"mysql://x\"", "store.url"),
             ("[management]\nlisten = \"127.0.0.1:8080\"", "management.listen"),

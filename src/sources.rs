@@ -6,24 +6,40 @@
 //! | the department | evidence |
 //! |---|---|
 //! | answers 200 with a record that holds | `fresh`, or `stale` where its `as_of` is too long ago |
+//! | answered so before, and lets that be used for a while | `cached` |
+//! | answered so before, the while is over, and now it gives no answer | `stale`, with what is wrong now |
 //! | answers 404 | `absent`: it does not know the firm (the detail warns where the 404 is a web page: a wrong address) |
-//! | cannot be reached, is late, hangs up, answers any other status but 2xx, or its breaker is open | `unavailable` |
+//! | cannot be reached, is late, hangs up, answers any other status but 2xx, its breaker is open, or too many ask | `unavailable` |
 //! | answers 200 with another firm, an impossible value, an `as_of` before one that it stated earlier, too much, garbage; another 2xx; something that is not HTTP | `invalid` |
 //! | is not covered by the consent | `not_covered`: it is not asked |
 //!
-//! What may pass by itself is tried once more, in the time that is left: no connection, too late, hung up, 5xx.
+//! What may pass by itself (no connection, too late, hung up, 5xx) is tried once more, a call slower than 95 % of the last ones
+//! gets a second beside it, never both, in the time that is left and within a budget: of `n` looks that reach a department at most
+//! `n / 10` cost a second call (or 3, where that is more). Looks at one firm at the same time share one call.
 //! Redirects are not followed: the firm's code goes to the configured address only.
 //!
 //! ```text
-//! gather ─► breaker ─► connector ─► reply ─► tax, social_insurance, payment_history ─► evidence
-//!           (may we?)  (any shape)  (record)  (is it possible?)
+//! gather ─► cache ─► flights ─► budget, latency ─► bulkhead ─► breaker ─► connector ─► reply ─► tax, … ─► evidence
+//!          (kept?)  (under way?) (again? beside?)   (room?)    (may we?)  (any shape)  (record)  (possible?)
 //! ```
+//!
+//! What is kept is kept in memory, by each process for itself, and serves any bank with a valid consent of the firm.
+//! [`Sources::forget`] drops it; whoever revokes a consent calls it.
 
 mod bounds;
 mod breaker;
+mod budget;
+mod bulkhead;
+mod cache;
 mod client;
 mod connector;
+mod department;
 mod failure;
+mod fetched;
+mod flights;
+mod freshness;
+mod health;
+mod latency;
 mod once;
 mod payment_history;
 mod reply;
@@ -32,28 +48,20 @@ mod samples;
 mod social_insurance;
 mod tax;
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use backon::{ExponentialBuilder, Retryable};
-use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz};
-use sha2::{Digest, Sha256};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz};
 use thiserror::Error;
 
 use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
-use crate::domain::{ConsentPass, Dossier, Evidence, EvidenceStatus, RejectedReply, SourceKind, Uscc};
+use crate::domain::{ConsentPass, Dossier, RejectedReply, Uscc};
 use crate::observe::Metrics;
 use crate::settings::SourcesSettings;
-use breaker::Breaker;
-use client::Answer;
-use connector::{Connector, Connectors};
+use connector::Connectors;
 pub use connector::{Misread, Probed, Step, addresses, connectors_in_order, probe, read_sample};
-use failure::Failure;
-use reply::{Breach, Record};
-
-/// The wait before the second try lies between this and twice this.
-const RETRY_DELAY: Duration = Duration::from_millis(25);
-/// With less time than this left there is no second try.
-const TRY_MIN: Duration = Duration::from_millis(100);
+use department::Department;
+pub use health::{BreakerState, SourceHealth};
 
 /// Why the departments cannot be asked at all.
 #[derive(Debug, Error)]
@@ -85,39 +93,25 @@ pub enum SourcesError {
     Client(String),
 }
 
-/// The connectors to the departments. Make one and keep it: it holds connections and breakers.
+/// The connectors to the departments. Make one and keep it: it holds connections, breakers, and what departments said of late.
 pub struct Sources {
-    metrics: Metrics,
     gather_timeout: Duration,
-    try_timeout: Duration,
-    tax: Department,
-    social_insurance: Department,
-    payment_history: Department,
-    rejected: Option<Rejected>,
+    tax: Arc<Department<TaxRecord>>,
+    social_insurance: Arc<Department<SocialInsuranceRecord>>,
+    payment_history: Arc<Department<PaymentHistoryRecord>>,
+    rejected: Rejected,
 }
 
-/// Takes replies that broke a rule; must not block.
-type Rejected = Box<dyn Fn(RejectedReply) + Send + Sync>;
+/// Takes replies that broke a rule; must not block. Nobody does until somebody is named.
+type Rejected = Arc<OnceLock<Box<dyn Fn(RejectedReply) + Send + Sync>>>;
 
-struct Department {
-    connector: Connector,
-    breaker: Breaker,
-}
-
-/// One gathering: which firm, since when, until when.
-struct Gathering<'a> {
-    pass: &'a ConsentPass,
-    uscc: &'a Uscc,
+/// One look at a firm: under which pass, since when, until when.
+#[derive(Clone)]
+struct Look {
+    pass: ConsentPass,
     now: Timestamp,
     started: Instant,
     deadline: Instant,
-}
-
-/// What a department that answered said.
-enum Reply<R> {
-    Record { record: R, digest: String },
-    Refused { breach: Breach, digest: String, body: Vec<u8> },
-    Unknown { web_page: bool },
 }
 
 impl Sources {
@@ -130,170 +124,55 @@ impl Sources {
         for warning in &connectors.warnings {
             tracing::warn!("connectors: {warning}");
         }
-        let mut department = |source| -> Result<Department, SourcesError> {
-            let open_for = Duration::from_millis(settings.breaker_open_ms);
-            Ok(Department {
-                connector: connectors.take(source)?,
-                breaker: Breaker::new(source, settings.breaker_failures, open_for, metrics.clone()),
-            })
-        };
+        let rejected = Rejected::default();
         Ok(Sources {
             gather_timeout: Duration::from_millis(settings.gather_timeout_ms),
-            try_timeout: Duration::from_millis(settings.try_timeout_ms),
-            tax: department(SourceKind::Tax)?,
-            social_insurance: department(SourceKind::SocialInsurance)?,
-            payment_history: department(SourceKind::PaymentHistory)?,
-            rejected: None,
-            metrics,
+            tax: Department::new(&mut connectors, settings, &metrics, &rejected)?,
+            social_insurance: Department::new(&mut connectors, settings, &metrics, &rejected)?,
+            payment_history: Department::new(&mut connectors, settings, &metrics, &rejected)?,
+            rejected,
         })
     }
 
     /// The same connectors, which hand every reply that breaks a rule to `keep`, for inspection. `keep` must not block.
     pub fn handing_rejected_to(self, keep: impl Fn(RejectedReply) + Send + Sync + 'static) -> Sources {
-        Sources { rejected: Some(Box::new(keep)), ..self }
+        // The first one named stays.
+        let _ = self.rejected.set(Box::new(keep));
+        self
     }
 
     /// Asks all departments that `pass` covers at once about its firm, and returns within `gather_timeout_ms` with what they said,
     /// without the parts that the pass does not cover.
     pub async fn gather(&self, pass: &ConsentPass, now: Timestamp) -> Dossier {
         let started = Instant::now();
-        let gathering = Gathering { pass, uscc: pass.uscc(), now, started, deadline: started + self.gather_timeout };
+        let look = Look { pass: pass.clone(), now, started, deadline: started + self.gather_timeout };
         let (tax, social_insurance, payment_history) = tokio::join!(
-            self.evidence::<TaxRecord>(&self.tax, &gathering),
-            self.evidence::<SocialInsuranceRecord>(&self.social_insurance, &gathering),
-            self.evidence::<PaymentHistoryRecord>(&self.payment_history, &gathering),
+            self.tax.evidence(&look),
+            self.social_insurance.evidence(&look),
+            self.payment_history.evidence(&look),
         );
         pass.scope().trim(Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history })
     }
 
-    async fn evidence<R: Record>(&self, department: &Department, gathering: &Gathering<'_>) -> Evidence<R> {
-        if !gathering.pass.covers(R::SOURCE) {
-            return Evidence::missing(EvidenceStatus::NotCovered, "not covered by the consent");
-        }
-        let backoff = ExponentialBuilder::new().with_min_delay(RETRY_DELAY).with_jitter().with_max_times(1);
-        let reply = (|| self.ask_once::<R>(department, gathering))
-            .retry(backoff)
-            .when(|failure| {
-                failure.passing() && gathering.left() >= TRY_MIN && !department.breaker.refuses(Instant::now())
-            })
-            .await;
-        let evidence = self.weigh(department, gathering, reply);
-        if let Some(detail) = &evidence.detail {
-            tracing::warn!(source = R::SOURCE.as_str(), status = evidence.status.as_str(), detail, "evidence missing");
-        }
-        evidence
+    /// Drops all that is kept of a firm, and what is being fetched at this moment is not kept: for when a consent of the firm
+    /// is revoked. Whoever holds another valid consent asks the departments anew.
+    pub fn forget(&self, uscc: &Uscc) {
+        self.tax.forget(uscc);
+        self.social_insurance.forget(uscc);
+        self.payment_history.forget(uscc);
     }
 
-    async fn ask_once<R: Record>(
-        &self,
-        department: &Department,
-        gathering: &Gathering<'_>,
-    ) -> Result<Reply<R>, Failure> {
-        let asked = Instant::now();
-        let Some(permit) = department.breaker.admit(asked) else {
-            self.metrics.asked_source(R::SOURCE, Failure::Breaker.as_str(), Duration::ZERO);
-            return Err(Failure::Breaker);
-        };
-        let within = self.try_timeout.min(gathering.left());
-        let answer = department.connector.ask(gathering.uscc, within).await;
-        let took = asked.elapsed();
-        match &answer {
-            Err(failure) if failure.counts() => permit.failed(Instant::now()),
-            _ => permit.answered(Instant::now()),
-        }
-        let reply = answer.map(|answer| Reply::from(answer, &department.connector, gathering));
-        let result = match &reply {
-            Ok(Reply::Refused { breach, digest, body }) => {
-                self.hand_over(R::SOURCE, gathering, (breach, digest, body));
-                "invalid"
-            }
-            Ok(reply) => reply.as_str(),
-            Err(failure) => failure.as_str(),
-        };
-        self.metrics.asked_source(R::SOURCE, result, took);
-        reply
-    }
-
-    /// Hands a refused reply over to be kept. Where the consent covers only parts of the record, nobody may read the whole later.
-    fn hand_over(&self, source: SourceKind, gathering: &Gathering<'_>, refused: (&Breach, &String, &Vec<u8>)) {
-        let Some(keep) = &self.rejected else { return };
-        let (breach, digest, body) = refused;
-        keep(RejectedReply {
-            source,
-            uscc: gathering.uscc.clone(),
-            at: gathering.instant(),
-            pointer: breach.pointer.clone(),
-            problem: breach.problem.clone(),
-            digest: digest.clone(),
-            body: gathering.pass.scope().fields().is_none().then(|| body.clone()),
-        });
-    }
-
-    /// The evidence that a reply makes.
-    fn weigh<R: Record>(
-        &self,
-        department: &Department,
-        gathering: &Gathering<'_>,
-        reply: Result<Reply<R>, Failure>,
-    ) -> Evidence<R> {
-        let fetched_at = Some(gathering.instant());
-        match reply {
-            Ok(Reply::Record { record, digest }) => {
-                let as_of = record.as_of();
-                self.metrics.evidence_age(R::SOURCE, age_seconds(as_of, gathering.now));
-                let stale = as_of < gathering.today().saturating_sub(department.connector.stale_after_days.days());
-                let status = if stale { EvidenceStatus::Stale } else { EvidenceStatus::Fresh };
-                let (as_of, digest) = (Some(as_of), Some(digest));
-                let not_covered = Vec::new();
-                Evidence { status, record: Some(record), as_of, fetched_at, digest, detail: None, not_covered }
-            }
-            Ok(Reply::Refused { breach, digest, .. }) => Evidence {
-                fetched_at,
-                digest: Some(digest),
-                ..Evidence::missing(EvidenceStatus::Invalid, breach.to_string())
-            },
-            Ok(Reply::Unknown { web_page: false }) => Evidence {
-                fetched_at,
-                ..Evidence::missing(EvidenceStatus::Absent, "the department does not know the firm")
-            },
-            Ok(Reply::Unknown { web_page: true }) => Evidence {
-                fetched_at,
-                ..Evidence::missing(
-                    EvidenceStatus::Absent,
-                    "the department does not know the firm (404); but the reply is a web page: check base_url and path",
-                )
-            },
-            Err(failure) => Evidence::missing(failure.status(), failure.to_string()),
-        }
+    /// How the departments fare, in the order of [`crate::domain::SourceKind::ALL`].
+    pub fn health(&self) -> [SourceHealth; 3] {
+        [self.tax.health(), self.social_insurance.health(), self.payment_history.health()]
     }
 }
 
-impl<R: Record> Reply<R> {
-    fn from(answer: Answer, connector: &Connector, gathering: &Gathering<'_>) -> Reply<R> {
-        match answer {
-            Answer::NotFound { web_page } => Reply::Unknown { web_page },
-            Answer::Body(body) => {
-                let digest = hex::encode(Sha256::digest(&body));
-                let record: Result<R, Breach> = connector.read(&body, gathering.uscc, gathering.today());
-                let latest = gathering.pass.history().latest_as_of.get(&R::SOURCE);
-                match record.and_then(|record| reply::not_before(record, latest)) {
-                    Ok(record) => Reply::Record { record, digest },
-                    Err(breach) => Reply::Refused { breach, digest, body },
-                }
-            }
-        }
+impl Look {
+    fn uscc(&self) -> &Uscc {
+        self.pass.uscc()
     }
 
-    fn as_str(&self) -> &'static str {
-        match self {
-            Reply::Record { .. } => "ok",
-            Reply::Refused { .. } => "invalid",
-            Reply::Unknown { .. } => "absent",
-        }
-    }
-}
-
-impl Gathering<'_> {
     fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
@@ -312,10 +191,4 @@ impl Gathering<'_> {
 /// China's time, the departments': UTC+8 in all provinces and seasons since 1991.
 fn china() -> tz::TimeZone {
     tz::TimeZone::fixed(tz::offset(8))
-}
-
-/// Seconds since the end of the day `as_of` in China; 0 while that day lasts.
-fn age_seconds(as_of: Date, now: Timestamp) -> f64 {
-    let day_end = as_of.saturating_add(1.day()).to_zoned(china());
-    day_end.map_or(0.0, |end| now.duration_since(end.timestamp()).as_secs_f64().max(0.0))
 }

@@ -107,7 +107,7 @@ pub struct Evidence<R> {
     pub fetched_at: Option<Timestamp>,
     /// SHA-256 of the department's reply body, in hexadecimal.
     pub digest: Option<String>,
-    /// Where there is no record: what went wrong, in English, without any detail of the firm.
+    /// Where there is no record, or only one that has outlived its time: what went wrong, in English, without any detail of the firm.
     pub detail: Option<String>,
     /// Parts of the record that were dropped unseen, because the firm's consent does not cover them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

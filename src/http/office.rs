@@ -8,6 +8,7 @@ mod case_page;
 mod characteristic;
 mod chart;
 mod clock;
+mod departments;
 mod evidence;
 mod failure;
 mod form;
@@ -40,7 +41,7 @@ pub struct Office {
     pub secure_cookies: bool,
 }
 
-/// Registers the console's routes. The application data must hold a `web::Data<Office>`.
+/// Registers the console's routes. The application data must hold a `web::Data<Office>` and a `web::Data<Decider>`.
 pub fn configure(config: &mut web::ServiceConfig) {
     let forms = web::FormConfig::default().limit(FORM_BYTES_MAX).error_handler(failure::unreadable_form);
     let routes = web::scope(ROOT)
@@ -59,6 +60,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/cases/{id}/review", web::post().to(review::submit))
         .route("/ledger", web::get().to(ledger::show))
         .route("/ledger", web::post().to(ledger::search))
+        .route("/sources", web::get().to(departments::show))
         .route("/assets/{version}/{name}", web::get().to(assets::serve))
         .default_service(web::to(failure::no_such_page));
     config.service(routes);

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::health::BreakerState;
 use crate::domain::SourceKind;
 use crate::observe::Metrics;
 
@@ -67,6 +68,15 @@ impl Breaker {
             State::Closed(_) => false,
             State::Open { until } => now < until,
             State::Probing => true,
+        }
+    }
+
+    /// What it does now. One whose time is over stays open until the next request probes.
+    pub(super) fn state(&self) -> BreakerState {
+        match self.lock().state {
+            State::Closed(_) => BreakerState::Closed,
+            State::Open { .. } => BreakerState::Open,
+            State::Probing => BreakerState::Probing,
         }
     }
 

@@ -11,6 +11,7 @@ use reqwest::{Response, tls};
 pub(super) use reqwest::Url;
 
 use super::failure::Failure;
+use super::freshness::Freshness;
 use super::{SourcesError, reply};
 use crate::settings::SourcesSettings;
 
@@ -21,7 +22,7 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 /// Idle connections kept for one department.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 
-/// Asks one department, with connections of its own.
+/// Asks one department, with connections of its own, so that none waits for another's.
 pub(super) struct Client {
     http: reqwest::Client,
     body_bytes_max: usize,
@@ -29,12 +30,19 @@ pub(super) struct Client {
 
 /// What a department answered, as far as it is HTTP.
 pub(super) enum Answer {
-    /// A record with this body, decompressed; where it came in pages, their rows in the first one's body.
-    Body(Vec<u8>),
+    /// A record.
+    Body {
+        /// The body, decompressed; where it came in pages, their rows in the first one's.
+        body: Vec<u8>,
+        /// For how long it may be used again.
+        freshness: Freshness,
+    },
     /// The department does not know the firm.
     NotFound {
         /// It came with HTML, which a department does not send but a proxy or web server does.
         web_page: bool,
+        /// For how long it may be used again.
+        freshness: Freshness,
     },
 }
 
@@ -69,6 +77,8 @@ pub(super) struct Received {
     pub(super) web_page: bool,
     /// The body, decompressed; empty unless the status is 200.
     pub(super) body: Vec<u8>,
+    /// For how long it may be used again.
+    pub(super) freshness: Freshness,
 }
 
 /// Certificates for one department, in PEM.
@@ -141,8 +151,9 @@ impl Client {
         }
         let response = request.send().await.map_err(|error| failure_of(&error))?;
         let (status, web_page) = (response.status().as_u16(), is_web_page(&response));
+        let freshness = freshness(response.headers());
         if status != 200 {
-            return Ok(Received { status, web_page, body: Vec::new() });
+            return Ok(Received { status, web_page, body: Vec::new(), freshness });
         }
         let encoding = content_encoding(&response)?;
         let body = self.read(response).await?;
@@ -150,7 +161,7 @@ impl Client {
             Encoding::Plain => body,
             Encoding::Gzip => reply::unzip(&body, self.body_bytes_max)?,
         };
-        Ok(Received { status, web_page, body })
+        Ok(Received { status, web_page, body, freshness })
     }
 
     /// Reads the body, and not a chunk more than is allowed. One that is declared larger is refused unread.
@@ -188,6 +199,10 @@ fn content_encoding(response: &Response) -> Result<Encoding, Failure> {
         "gzip" | "x-gzip" => Ok(Encoding::Gzip),
         _ => Err(Failure::Encoding),
     }
+}
+
+fn freshness(headers: &HeaderMap) -> Freshness {
+    Freshness::read(|name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect())
 }
 
 fn is_web_page(response: &Response) -> bool {

@@ -32,6 +32,7 @@ use serde_json::Value;
 use super::china;
 use super::client::{Answer, Body, Call, Client, Received, Url};
 use super::failure::Failure;
+use super::freshness::Freshness;
 use super::reply::{self, Breach, Record};
 use crate::domain::{SourceKind, Uscc};
 use auth::Auth;
@@ -74,10 +75,11 @@ struct BodyTemplate {
 enum Page {
     NotFound {
         web_page: bool,
+        freshness: Freshness,
     },
     /// It cannot be understood here; reading it says why.
-    Unread(Vec<u8>),
-    Read(Vec<u8>, Value),
+    Unread(Vec<u8>, Freshness),
+    Read(Vec<u8>, Value, Freshness),
 }
 
 impl Connector {
@@ -124,14 +126,14 @@ impl Connector {
             (filled.page, filled.size) = (paging.first, paging.size);
         }
         let url = self.url(&filled).ok_or(Failure::Request)?;
-        let (body, first) = match self.page(&url, &filled, steps).await? {
-            Page::NotFound { web_page } => return Ok(Answer::NotFound { web_page }),
-            Page::Unread(body) => return Ok(Answer::Body(body)),
-            Page::Read(body, first) => (body, first),
+        let (body, first, freshness) = match self.page(&url, &filled, steps).await? {
+            Page::NotFound { web_page, freshness } => return Ok(Answer::NotFound { web_page, freshness }),
+            Page::Unread(body, freshness) => return Ok(Answer::Body { body, freshness }),
+            Page::Read(body, first, freshness) => (body, first, freshness),
         };
         match &self.paging {
-            None => Ok(Answer::Body(body)),
-            Some(paging) => self.further(paging, filled, url, (body, first), steps).await,
+            None => Ok(Answer::Body { body, freshness }),
+            Some(paging) => self.further(paging, filled, url, (body, first, freshness), steps).await,
         }
     }
 
@@ -141,7 +143,7 @@ impl Connector {
         paging: &Paging,
         filled: Filled<'_>,
         mut url: Url,
-        (body, first): (Vec<u8>, Value),
+        (body, first, mut freshness): (Vec<u8>, Value, Freshness),
         steps: &mut Steps,
     ) -> Result<Answer, Failure> {
         let mut bytes = body.len();
@@ -166,9 +168,12 @@ impl Connector {
             }
             let wrong = |problem| Failure::Paging { page: gathered.pages + 1, problem };
             let (body, page) = match self.page(&url, &filled, steps).await? {
-                Page::Read(body, page) => (body, page),
+                Page::Read(body, page, of_page) => {
+                    freshness = freshness.strictest(of_page);
+                    (body, page)
+                }
                 Page::NotFound { .. } => return Err(wrong("is not there, though the one before says so")),
-                Page::Unread(_) => return Err(wrong("is not JSON, or lacks the code of its envelope")),
+                Page::Unread(..) => return Err(wrong("is not JSON, or lacks the code of its envelope")),
             };
             bytes += body.len();
             if bytes > self.client.body_bytes_max() {
@@ -182,25 +187,27 @@ impl Connector {
         }
         steps.tell("paging", || format!("{} pages, {} rows", gathered.pages, gathered.rows));
         if gathered.pages == 1 {
-            return Ok(Answer::Body(body));
+            return Ok(Answer::Body { body, freshness });
         }
-        serde_json::to_vec(&gathered.whole).map(Answer::Body).map_err(|_| Failure::Encoding)
+        let whole = serde_json::to_vec(&gathered.whole).map_err(|_| Failure::Encoding)?;
+        Ok(Answer::Body { body: whole, freshness })
     }
 
     /// One request and what its reply says.
     async fn page(&self, url: &Url, filled: &Filled<'_>, steps: &mut Steps) -> Result<Page, Failure> {
         let received = self.send(url, filled, steps).await?;
+        let freshness = received.freshness;
         match received.status {
             200 => {}
-            404 => return Ok(Page::NotFound { web_page: received.web_page }),
-            code if self.absent_statuses.contains(&code) => return Ok(Page::NotFound { web_page: false }),
+            404 => return Ok(Page::NotFound { web_page: received.web_page, freshness }),
+            code if self.absent_statuses.contains(&code) => return Ok(Page::NotFound { web_page: false, freshness }),
             code @ 201..=299 => return Err(Failure::NoRecord { code }),
             code => return Err(Failure::Status { code }),
         }
         if self.envelope.is_none() && self.paging.is_none() {
-            return Ok(Page::Unread(received.body));
+            return Ok(Page::Unread(received.body, freshness));
         }
-        let Ok(page) = reply::json(&received.body) else { return Ok(Page::Unread(received.body)) };
+        let Ok(page) = reply::json(&received.body) else { return Ok(Page::Unread(received.body, freshness)) };
         let said = self.envelope.as_ref().map_or(Ok(Some(Said::Success)), |envelope| envelope.said(&page))?;
         steps.tell("envelope", || match said {
             Some(Said::Success) => "success".into(),
@@ -208,9 +215,9 @@ impl Connector {
             None => "no code".into(),
         });
         match said {
-            Some(Said::Success) => Ok(Page::Read(received.body, page)),
-            Some(Said::Absent) => Ok(Page::NotFound { web_page: false }),
-            None => Ok(Page::Unread(received.body)),
+            Some(Said::Success) => Ok(Page::Read(received.body, page, freshness)),
+            Some(Said::Absent) => Ok(Page::NotFound { web_page: false, freshness }),
+            None => Ok(Page::Unread(received.body, freshness)),
         }
     }
 

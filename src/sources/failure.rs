@@ -24,6 +24,9 @@ pub(super) enum Failure {
     /// Not asked: the breaker is open.
     #[error("the department failed too often in the last seconds and is not asked for a moment")]
     Breaker,
+    /// Not asked: there was no place among the calls that may be under way at once.
+    #[error("so many requests wait for the department that none more could be sent in time")]
+    Full,
     /// A status that says that there is no answer now, or not for us. Redirects are among them: the firm's code goes to the
     /// configured address and nowhere else.
     #[error("the department answered with status {code}{}", hint(*code))]
@@ -102,6 +105,7 @@ impl Failure {
             Failure::Timeout { .. } => "timeout",
             Failure::Closed => "reset",
             Failure::Breaker => "refused_by_breaker",
+            Failure::Full => "full",
             Failure::Status { .. } => "status",
             Failure::TooLarge { .. } => "too_large",
             Failure::Token { .. } => "token",

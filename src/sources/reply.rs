@@ -14,7 +14,7 @@ use super::once::Once;
 use crate::domain::{SourceKind, Uscc};
 
 /// A record of one kind of department.
-pub(super) trait Record: DeserializeOwned {
+pub(super) trait Record: DeserializeOwned + Clone + Send + Sync + 'static {
     /// The kind.
     const SOURCE: SourceKind;
 

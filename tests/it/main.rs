@@ -29,6 +29,7 @@ mod sandbox_replay;
 mod sources_connectors;
 mod sources_faults;
 mod sources_gathering;
+mod sources_resilience;
 mod sources_sandbox;
 mod store_audit;
 mod store_cases;

@@ -369,3 +369,28 @@ async fn a_store_that_does_not_answer_is_a_503_in_words() {
     assert!(answer.text().await.unwrap().contains("暂时无法访问数据"));
     console.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_departments_page_tells_who_fails_and_how_to_those_who_look_after_them_without_any_firm() {
+    let console = Console::start().await;
+    let mut officer = Visitor::logged_in(&console, Role::Officer).await;
+    let page = officer.get("/console/sources").await.text().await.unwrap();
+    assert_eq!(page.matches("尚未调用").count(), 3);
+    // Nobody listens where these departments should be.
+    console.decide(crate::support::gathering::FIRM).await;
+    let page = officer.get("/console/sources").await.text().await.unwrap();
+    assert_eq!((page.matches("无法连接").count(), page.matches("最近 2 次调用").count()), (3, 3), "{page}");
+    for name in ["税务部门", "社保部门", "履约记录"] {
+        assert!(page.contains(name));
+    }
+    assert!(!page.contains(crate::support::gathering::FIRM) && !page.contains("departments-"));
+    for role in [Role::Supervisor, Role::Admin] {
+        let mut visitor = Visitor::logged_in(&console, role).await;
+        assert_eq!(visitor.get("/console/sources").await.status(), StatusCode::OK, "{role}");
+    }
+    let mut observer = Visitor::logged_in(&console, Role::Observer).await;
+    assert_eq!(observer.get("/console/sources").await.status(), StatusCode::FORBIDDEN);
+    let answer = Visitor::new(&console).get("/console/sources").await;
+    assert_eq!(answer.headers()[LOCATION], "/console/login?why=needed");
+    console.stop().await;
+}

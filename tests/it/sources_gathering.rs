@@ -177,7 +177,12 @@ async fn a_department_that_flaps_opens_its_breaker_and_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_and_unknown_firms_never_open_the_breaker() {
     for behaviour in [Behaviour::json("garbage"), Behaviour::status(404, ""), Behaviour::status(403, "")] {
-        let district = District::with(SourceKind::Tax, behaviour).await;
+        let others = [SourceKind::SocialInsurance, SourceKind::PaymentHistory].map(Behaviour::well);
+        let [social_insurance, payment_history] = others;
+        let district = District::of([behaviour, social_insurance, payment_history], |settings| {
+            settings.cache_absent_seconds = 0;
+        })
+        .await;
         for _ in 0..30 {
             district.gather().await;
         }

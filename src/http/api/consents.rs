@@ -210,7 +210,8 @@ pub async fn show(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> 
     Ok(HttpResponse::Ok().json(ConsentReply::new(consent, Timestamp::now())))
 }
 
-/// Revokes a consent. From then on nothing is fetched under it; doing it again changes nothing.
+/// Revokes a consent. From then on nothing is fetched under it, and nothing that departments said of the firm is kept; doing it
+/// again changes nothing.
 #[utoipa::path(delete, path = "/v1/consents/{id}", tag = "consents", params(("id" = String, Path)), security(("bank_key" = [])), responses(
     (status = 200, description = "Revoked", body = ConsentReply),
     (status = 404, description = "No such consent with this bank", body = ProblemBody, content_type = "application/problem+json"),

@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::assets;
 use super::failure::{Failure, Kind};
+use super::session::may_see_departments;
 use crate::http::words::Words;
 use crate::store::Session;
 
@@ -21,6 +22,8 @@ pub struct Frame {
     pub style: String,
     /// The icon's address.
     pub icon: String,
+    /// Whether the head leads to the page on the departments.
+    pub departments: bool,
     /// Whether the forms of the head (language, log-out) are shown.
     pub forms: bool,
 }
@@ -30,7 +33,8 @@ impl Frame {
     pub fn signed_in(session: &Session, words: Words, back: String) -> Frame {
         let user = &session.user;
         let role = words.t(&format!("role-{}", user.role));
-        Frame { user: Some((user.name.clone(), role)), ..Frame::public(session.csrf.clone(), back) }
+        let departments = may_see_departments(user.role);
+        Frame { user: Some((user.name.clone(), role)), departments, ..Frame::public(session.csrf.clone(), back) }
     }
 
     /// The frame around the log-in page.
@@ -38,6 +42,7 @@ impl Frame {
         Frame {
             csrf,
             user: None,
+            departments: false,
             back,
             style: assets::address("console.css"),
             icon: assets::address("icon.svg"),

@@ -110,6 +110,28 @@ impl SignedIn {
     }
 }
 
+/// Somebody who may see how the departments fare: everybody but observers, who look at cases alone.
+pub struct DepartmentReader(pub SignedIn);
+
+impl DepartmentReader {
+    /// Lets in who may see the departments; others are led to the log-in page, or refused.
+    pub async fn enter(request: &HttpRequest, office: &Office) -> Result<DepartmentReader, Failure> {
+        let who = SignedIn::enter(request, office, None).await?;
+        match may_see_departments(who.session.user.role) {
+            true => Ok(DepartmentReader(who)),
+            false => Err(who.failure(Kind::Forbidden)),
+        }
+    }
+}
+
+/// Whether this role may see how the departments fare.
+pub fn may_see_departments(role: Role) -> bool {
+    match role {
+        Role::Officer | Role::Supervisor | Role::Admin => true,
+        Role::Observer => false,
+    }
+}
+
 /// Somebody who may read cases: everybody but administrators.
 pub struct CaseReader(pub SignedIn);
 

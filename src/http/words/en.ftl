@@ -392,3 +392,36 @@ look-consent_used = dropped: consent used up meanwhile
 look-repeated = dropped: the request was answered already
 look-abandoned = abandoned by the bank
 look-read = record read
+## Departments
+departments-title = Departments
+departments-explanation = How the departments' interfaces fare, as seen by this server. Counts are since it started; times and answers are those of the last calls. Where a department gives no answer, decisions name it, and the firm is never scored as if the evidence were good or bad.
+departments-department = Department
+departments-state = State
+departments-breaker-closed = asked
+departments-breaker-open = not asked for a moment
+departments-breaker-probing = trying again
+departments-answered = Answered
+departments-answered-of = { $share } of the last { $count } { $count ->
+        [one] call
+       *[other] calls
+    }
+departments-none-asked = not asked yet
+departments-p50 = Half within
+departments-p95 = 95 % within
+departments-inflight = Under way / at most
+departments-retries = Tried again
+departments-hedges = Second call beside a slow one
+departments-hedges-of = { $count }, of which { $won } faster
+departments-cache = Kept answers
+departments-cache-of = used { $hits }, used although out of date { $stale }; of { $kept } { $kept ->
+        [one] firm
+       *[other] firms
+    } now
+departments-last-failure = Last failure
+departments-failure-connect = cannot be reached
+departments-failure-timeout = too late
+departments-failure-reset = hung up
+departments-failure-status = answered with an error
+departments-failure-too_large = reply too large
+departments-failure-invalid = reply not usable
+departments-failure-full = too many requests at once

@@ -141,7 +141,7 @@ impl Connector {
                 steps.tell("absent", || "the department does not know the firm; there is nothing to map".into());
                 true
             }
-            Ok(Answer::Body(body)) => match self.record(&body, uscc, now) {
+            Ok(Answer::Body { body, .. }) => match self.record(&body, uscc, now) {
                 Ok(record) => {
                     steps.tell("mapping", || {
                         "every value is as the mapping says, possible, and as the rules ask".into()

@@ -27,6 +27,10 @@ pub enum Behaviour {
     Reset(Vec<u8>),
     /// The first request is met with the first, and so on; the last stays.
     InTurn(Vec<Behaviour>),
+    /// The first request is met with the first, and so on; after the last the first again.
+    ByTurns(Vec<Behaviour>),
+    /// Answers rightly about whichever firm, as whichever kind of department the path names, with these header lines.
+    Knowing(Vec<String>),
 }
 
 impl Behaviour {
@@ -44,6 +48,21 @@ impl Behaviour {
     pub fn with_headers(status: u16, headers: &[&str], body: impl Into<Vec<u8>>) -> Behaviour {
         let headers = headers.iter().map(|line| line.to_string()).collect();
         Behaviour::Answer { status, headers, body: body.into() }
+    }
+
+    /// The right answer about any firm, with this `Cache-Control`.
+    pub fn keepable(cache_control: &str) -> Behaviour {
+        Behaviour::Knowing(vec![format!("cache-control: {cache_control}")])
+    }
+
+    /// The right answer about any firm.
+    pub fn knowing() -> Behaviour {
+        Behaviour::Knowing(Vec::new())
+    }
+
+    /// The same after a while.
+    pub fn after_ms(self, ms: u64) -> Behaviour {
+        Behaviour::After(Duration::from_millis(ms), Box::new(self))
     }
 
     /// The right answer of a department of this kind about the firm of the samples.
@@ -124,9 +143,11 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     while let Some(request) = read_request(&mut stream).await {
         let mut behaviour = {
             let mut state = state.lock().unwrap();
-            state.requests.push(request);
+            state.requests.push(request.clone());
+            let before = state.requests.len() - 1;
             match &state.behaviour {
-                Behaviour::InTurn(turns) => turns[(state.requests.len() - 1).min(turns.len() - 1)].clone(),
+                Behaviour::InTurn(turns) => turns[before.min(turns.len() - 1)].clone(),
+                Behaviour::ByTurns(turns) => turns[before % turns.len()].clone(),
                 other => other.clone(),
             }
         };
@@ -134,10 +155,26 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             tokio::time::sleep(pause).await;
             behaviour = *then;
         }
+        if let Behaviour::Knowing(headers) = behaviour {
+            behaviour = knowing(&request, headers);
+        }
         if !behave(&mut stream, behaviour).await {
             return;
         }
     }
+}
+
+/// The right answer to a request, by its path.
+fn knowing(request: &str, headers: Vec<String>) -> Behaviour {
+    let path = request.split(' ').nth(1).unwrap();
+    let kinds = [
+        ("/tax/", SourceKind::Tax),
+        ("/social-insurance/", SourceKind::SocialInsurance),
+        ("/payments/", SourceKind::PaymentHistory),
+    ];
+    let (_, source) = kinds.into_iter().find(|(start, _)| path.starts_with(start)).unwrap();
+    let body = sample(source).replace("91330604MA2XY0014W", path.rsplit('/').next().unwrap());
+    Behaviour::Answer { status: 200, headers, body: body.into() }
 }
 
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
@@ -199,6 +236,8 @@ async fn behave(stream: &mut TcpStream, behaviour: Behaviour) -> bool {
             let _ = stream.set_zero_linger();
             false
         }
-        Behaviour::After(..) | Behaviour::InTurn(_) => unreachable!("resolved before"),
+        Behaviour::After(..) | Behaviour::InTurn(_) | Behaviour::ByTurns(_) | Behaviour::Knowing(_) => {
+            unreachable!("resolved before")
+        }
     }
 }

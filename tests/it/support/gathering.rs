@@ -37,6 +37,11 @@ pub fn pass_of(uscc: &Uscc) -> ConsentPass {
     consent.check(bank, uscc, "working_capital", now()).unwrap()
 }
 
+/// Firms with codes of their own.
+pub fn firms(count: usize) -> Vec<Uscc> {
+    (0..count).map(|n| Uscc::with_checks("91330604", &format!("MA2{n:05}")).unwrap()).collect()
+}
+
 /// Two weeks after the samples' `as_of`.
 pub fn now() -> Timestamp {
     "2026-11-15T04:00:00Z".parse().unwrap()
@@ -73,6 +78,23 @@ impl District {
     /// Gathers once, two weeks after the samples' `as_of`.
     pub async fn gather(&self) -> Dossier {
         self.sources.gather(&pass(), now()).await
+    }
+
+    /// The tax department behaves so, the others are well; all know any firm.
+    pub async fn of_tax(tax: Behaviour, change: impl FnOnce(&mut SourcesSettings)) -> District {
+        District::of([tax, Behaviour::knowing(), Behaviour::knowing()], change).await
+    }
+
+    /// Gathers about this firm.
+    pub async fn gather_of(&self, uscc: &Uscc) -> Dossier {
+        self.sources.gather(&pass_of(uscc), now()).await
+    }
+
+    /// The value of a metric, written with its labels; 0 where it is not there.
+    pub fn measured(&self, metric: &str) -> u64 {
+        let text = self.metrics.render().unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
+        value.map_or(0, |n| n.parse().unwrap())
     }
 
     /// The requests that this department got.

@@ -1,0 +1,17 @@
+//! What the service can say of the departments, and what it can make them forget.
+
+use super::Decider;
+use crate::domain::Uscc;
+pub use crate::sources::SourceHealth;
+
+impl Decider {
+    /// Drops all that is kept of a firm: one of its consents was revoked.
+    pub fn forget(&self, uscc: &Uscc) {
+        self.sources.forget(uscc);
+    }
+
+    /// How the departments fare.
+    pub fn departments(&self) -> [SourceHealth; 3] {
+        self.sources.health()
+    }
+}

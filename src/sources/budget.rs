@@ -1,0 +1,119 @@
+//! How many calls a department may get beside the first one for each look: a tenth, whatever happens.
+//!
+//! Every first call earns a tenth of a further one; a retry or a hedge spends a whole one, and hedges earn and spend a purse of
+//! their own besides, of a twentieth. Thus of `n` first calls at most `max(RESERVE, n / 10)` are followed by another, and at
+//! most `n / 20` are hedged, in any order of events: a department in trouble is not drowned by those that wait for it.
+
+use std::sync::{Mutex, PoisonError};
+
+/// First calls that earn one further call: 10 %.
+const CALLS_PER_EXTRA: u32 = 10;
+/// First calls that earn one hedge: 5 %.
+const CALLS_PER_HEDGE: u32 = 20;
+/// Further calls that a service that has just started, or is quiet, has at once. They are lent: the first `10 * RESERVE` calls pay
+/// them back and earn nothing, so that over more calls than that the tenth holds exactly.
+pub(super) const RESERVE: u32 = 3;
+/// The most further calls that are saved up, so that a long good time does not pay for a storm.
+const SAVED_MAX: u32 = 10;
+
+/// The budget of one department.
+pub(super) struct Budget(Mutex<Purse>);
+
+/// In tenths of a further call, and in twentieths of a hedge.
+struct Purse {
+    owed: u32,
+    extra: u32,
+    hedge: u32,
+}
+
+impl Budget {
+    /// The budget of a service that has just started.
+    pub(super) fn new() -> Budget {
+        let lent = RESERVE * CALLS_PER_EXTRA;
+        Budget(Mutex::new(Purse { owed: lent, extra: lent, hedge: 0 }))
+    }
+
+    /// A first call goes out.
+    pub(super) fn earn(&self) {
+        self.with(|purse| {
+            match purse.owed {
+                0 => purse.extra = (purse.extra + 1).min(SAVED_MAX * CALLS_PER_EXTRA),
+                owed => purse.owed = owed - 1,
+            }
+            purse.hedge = (purse.hedge + 1).min(SAVED_MAX * CALLS_PER_HEDGE);
+        });
+    }
+
+    /// Leave for one retry.
+    pub(super) fn spend_retry(&self) -> bool {
+        self.with(|purse| {
+            let enough = purse.extra >= CALLS_PER_EXTRA;
+            if enough {
+                purse.extra -= CALLS_PER_EXTRA;
+            }
+            enough
+        })
+    }
+
+    /// Leave for one hedge.
+    pub(super) fn spend_hedge(&self) -> bool {
+        self.with(|purse| {
+            let enough = purse.extra >= CALLS_PER_EXTRA && purse.hedge >= CALLS_PER_HEDGE;
+            if enough {
+                purse.extra -= CALLS_PER_EXTRA;
+                purse.hedge -= CALLS_PER_HEDGE;
+            }
+            enough
+        })
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Purse) -> T) -> T {
+        // Nothing in a change can panic.
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_quiet_service_may_retry_a_few_times_and_then_once_in_ten_calls() {
+        let budget = Budget::new();
+        let retries = |calls: u32| {
+            let one = || {
+                budget.earn();
+                budget.spend_retry()
+            };
+            (0..calls).filter(|_| one()).count()
+        };
+        assert_eq!(retries(30), RESERVE as usize);
+        assert_eq!(retries(1000), 100);
+    }
+
+    #[test]
+    fn a_long_good_time_does_not_pay_for_a_storm() {
+        let budget = Budget::new();
+        (0..100_000).for_each(|_| budget.earn());
+        assert_eq!((0..1000).filter(|_| budget.spend_retry()).count(), SAVED_MAX as usize);
+    }
+
+    proptest! {
+        #[test]
+        fn in_any_order_further_calls_stay_within_a_tenth_and_hedges_within_a_twentieth(events in prop::collection::vec(0..8u8, 0..3000)) {
+            let budget = Budget::new();
+            let (mut calls, mut extras, mut hedges) = (0u32, 0u32, 0u32);
+            for event in events {
+                match event {
+                    0 => extras += u32::from(budget.spend_retry()),
+                    1 => if budget.spend_hedge() { extras += 1; hedges += 1 },
+                    _ => { budget.earn(); calls += 1 }
+                }
+                prop_assert!(extras <= RESERVE.max(calls / 10), "{extras} of {calls}");
+                prop_assert!(hedges <= calls / 20, "{hedges} of {calls}");
+            }
+        }
+    }
+}
