@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use yuxin::domain::{EvidenceStatus, SourceKind};
 
 use crate::support::department::{Behaviour, Department, sample};
-use crate::support::gathering::{District, FIRM, line, now, pass};
+use crate::support::gathering::{District, FIRM, firms, line, now, pass};
 
 async fn all_well() -> District {
     District::of(SourceKind::ALL.map(Behaviour::well), |_| {}).await
@@ -119,14 +119,9 @@ async fn departments_are_asked_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_breaker_spares_the_department_and_a_single_probe_of_many_requests_closes_it() {
-    let district = District::of(
-        [
-            Behaviour::status(503, ""),
-            Behaviour::well(SourceKind::SocialInsurance),
-            Behaviour::well(SourceKind::PaymentHistory),
-        ],
-        |settings| (settings.breaker_failures, settings.breaker_open_ms) = (4, 500),
-    )
+    let district = District::of_tax(Behaviour::status(503, ""), |settings| {
+        (settings.breaker_failures, settings.breaker_open_ms) = (4, 500);
+    })
     .await;
     let open = |district: &District| {
         district.metrics.render().unwrap().contains("yuxin_source_breaker_open{source=\"tax\"} 1")
@@ -144,11 +139,10 @@ async fn an_open_breaker_spares_the_department_and_a_single_probe_of_many_reques
     assert!(tax.detail.unwrap().contains("not asked for a moment"));
     assert_eq!((district.calls(SourceKind::Tax), district.counted(SourceKind::Tax, "refused_by_breaker")), (4, 1));
 
-    // It is back, but slow: while the first request probes it, forty others are refused.
-    let back = Behaviour::After(Duration::from_millis(200), Box::new(Behaviour::well(SourceKind::Tax)));
-    district.departments[0].behave(back);
+    // It is back, but slow: while the first request probes it, those about forty other firms are refused.
+    district.departments[0].behave(Behaviour::knowing().after_ms(200));
     tokio::time::sleep(Duration::from_millis(520)).await;
-    let dossiers = futures_util::future::join_all((0..41).map(|_| district.gather())).await;
+    let dossiers = futures_util::future::join_all(firms(41).iter().map(|firm| district.gather_of(firm))).await;
     assert_eq!(dossiers.iter().filter(|dossier| dossier.has(SourceKind::Tax)).count(), 1);
     assert_eq!(district.calls(SourceKind::Tax), 5);
     assert!(!open(&district));
