@@ -63,6 +63,9 @@ struct TlsWire {
     authority: Option<String>,
 }
 
+/// How a certificate in PEM begins.
+const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 /// The connectors of all departments, and what should be otherwise with them.
 pub(in crate::sources) struct Connectors {
     pub(super) all: Vec<Connector>,
@@ -277,7 +280,11 @@ impl Reading<'_, '_> {
             identity.extend(key.unwrap_or_default());
             identity
         });
-        Certificates { identity, authority: read("authority", wire.authority) }
+        let authority = read("authority", wire.authority);
+        if authority.as_ref().is_some_and(|pem| !pem.windows(PEM.len()).any(|window| window == PEM)) {
+            self.tell("tls.authority", "the file holds no certificate in PEM");
+        }
+        Certificates { identity, authority }
     }
 
     /// Tries the address with a made-up code. It is not repeated: it may hold a password.

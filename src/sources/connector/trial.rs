@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::pointer::Pointer;
 use super::probe::Steps;
 use super::{Connector, Connectors};
 use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
@@ -124,7 +125,8 @@ impl Connector {
         self.record(sample, &uscc, now).map_err(|breach| {
             // A breach of the bounds or rules is told by its place in the record, not in the reply.
             let mapped = self.mapping.as_ref().filter(|_| breach.mapped).and_then(|m| m.apply(&whole, &uscc).ok());
-            let value = mapped.as_ref().unwrap_or(&whole).pointer(&breach.pointer).map(cut_short);
+            let place = Pointer::parse(&breach.pointer).unwrap_or_else(|_| Pointer::here());
+            let value = place.walk(mapped.as_ref().unwrap_or(&whole)).map(cut_short);
             Misread { problem: breach.to_string(), value }
         })
     }
