@@ -9,6 +9,7 @@ pub mod features;
 pub mod interrupt;
 pub mod keys;
 pub mod progress;
+pub mod rescore;
 pub mod sandbox;
 pub mod score;
 pub mod serve;

@@ -1,7 +1,9 @@
 //! THE SPINE: consent → gather → features → score → policy → record, one line a stage. Online, batch, replay and shadow
 //! decisions are all made by [`Engine::judge`].
 
+mod disputes;
 mod engine;
+mod rescore;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -15,7 +17,9 @@ use crate::domain::{BankId, Case, CaseId, ConsentPass, ConsentRefusal, DecisionI
 use crate::observe::Metrics;
 use crate::sources::Sources;
 use crate::store::{Committed, DecisionEntry, IdempotencyEntry, Store, StoreError, StoredReply};
+pub use disputes::{fact_of_code, reason_rests_on};
 pub use engine::{Engine, EngineError, Occasion};
+pub use rescore::{RescoreCounts, rescore_due};
 
 /// Makes decisions online: asks the departments, judges, records.
 pub struct Decider {
@@ -99,7 +103,8 @@ impl Decider {
         let id = DecisionId(Uuid::now_v7());
         let now = now.saturating_add(SignedDuration::try_from(started.elapsed()).unwrap_or_default()).unwrap_or(now);
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };
-        let record = engine.judge(occasion, dossier);
+        let disputes = self.store.disputes_about(&dossier.uscc).await?;
+        let record = engine.marked(engine.judge(occasion, dossier), &disputes);
         let case = open_case(asker, &record);
         let idempotency = remember(&record);
         let entry = DecisionEntry { record: record.clone(), case, idempotency };

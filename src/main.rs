@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use yuxin::cli::serve::ConfigArgs;
-use yuxin::cli::{audit, demo, doctor, evaluate, export, features, keys, sandbox, score, serve, train, users};
+use yuxin::cli::{audit, demo, doctor, evaluate, export, features, keys, rescore, sandbox, score, serve, train, users};
 
 /// Yuxin (虞信): credit scoring for small and micro firms
 #[derive(Parser)]
@@ -53,6 +53,8 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Judge decisions again whose adverse facts have expired
+    Rescore(rescore::RescoreArgs),
     /// The settings
     Config {
         #[command(flatten)]
@@ -101,6 +103,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Keys { config, command } => keys::run(command, &serve::open_store(&config).await?).await?,
         Command::Users { config, command } => users::run(command, &serve::open_store(&config).await?).await?,
         Command::Audit { config, command } => audit::run(command, &serve::open_store(&config).await?).await?,
+        Command::Rescore(args) => rescore::run(&args).await?,
         Command::Config { config, command: ConfigCommand::Check } => {
             serve::check(&config)?;
             eprintln!("the settings, the model and the policy are in order");

@@ -41,4 +41,10 @@ ids! {
     CaseId,
     /// A person who works in the console.
     UserId,
+    /// A notice to a bank.
+    NoticeId,
+    /// A dispute.
+    DisputeId,
+    /// A re-score of a decision.
+    RescoreId,
 }

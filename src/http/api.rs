@@ -2,6 +2,7 @@
 
 pub mod consents;
 pub mod decisions;
+pub mod disputes;
 
 use actix_web::{HttpResponse, web};
 
@@ -25,7 +26,14 @@ pub fn configure(routes: &mut web::ServiceConfig) {
                 .route(web::get().to(decisions::list))
                 .default_service(other()),
         )
-        .service(web::resource("/v1/decisions/{id}").route(web::get().to(decisions::show)).default_service(other()));
+        .service(web::resource("/v1/decisions/{id}").route(web::get().to(decisions::show)).default_service(other()))
+        .service(
+            web::resource("/v1/disputes")
+                .route(web::post().to(disputes::open))
+                .route(web::get().to(disputes::list))
+                .default_service(other()),
+        )
+        .service(web::resource("/v1/disputes/{id}").route(web::get().to(disputes::show)).default_service(other()));
 }
 
 /// The firm's code in a request; `pointer` says where it stands.

@@ -5,7 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::api::{consents, decisions};
+use super::api::{consents, decisions, disputes};
 use super::problem::{FieldError, ProblemBody, ProblemKind};
 use super::reply::DecisionReply;
 
@@ -17,11 +17,12 @@ use super::reply::DecisionReply;
             Every answer is a decision aid, not a credit-bureau report (征信报告); the bank decides."
     ),
     paths(
-        consents::register, consents::show, consents::revoke, decisions::decide, decisions::show, decisions::list
+        consents::register, consents::show, consents::revoke, decisions::decide, decisions::show, decisions::list,
+        disputes::open, disputes::show, disputes::list
     ),
     components(schemas(
         consents::ConsentAsk, consents::ConsentReply, decisions::DecisionAsk, decisions::DecisionPage, DecisionReply,
-        ProblemBody, FieldError
+        disputes::DisputeAsk, disputes::DisputeReply, disputes::DisputePage, ProblemBody, FieldError
     )),
     modifiers(&Extras)
 )]

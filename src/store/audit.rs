@@ -31,6 +31,10 @@ pub(super) enum Kind {
     Consent,
     ConsentRevoked,
     Decision,
+    Notice,
+    Dispute,
+    DisputeResolved,
+    Rescore,
     Case,
     Review,
 }
@@ -47,6 +51,10 @@ impl Kind {
             Kind::Consent => "consent",
             Kind::ConsentRevoked => "consent_revoked",
             Kind::Decision => "decision",
+            Kind::Notice => "notice",
+            Kind::Dispute => "dispute",
+            Kind::DisputeResolved => "dispute_resolved",
+            Kind::Rescore => "rescore",
             Kind::Case => "case",
             Kind::Review => "review",
         }
@@ -113,6 +121,11 @@ impl Batch {
     /// Remembers that an answer was kept at this instant.
     pub(super) fn keeps_answer(&mut self, at: i64) {
         self.kept_at = self.kept_at.max(Some(at));
+    }
+
+    /// The number that the next row of the chain will have.
+    pub(super) fn next_seq(&self) -> i64 {
+        self.head.seq + 1
     }
 
     /// Appends a row to the chain.

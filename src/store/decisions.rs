@@ -7,6 +7,7 @@ use super::cases::{CaseRow, fold_lines, insert_case};
 use super::column::Row;
 use super::database::{execute, fetch};
 use super::idempotency::{self, IdempotencyEntry, StoredReply};
+use super::rescores;
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Uscc};
@@ -112,6 +113,17 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let case = self.case_of(bank, &row.id).await?;
         Ok(Some((row.read()?, case)))
+    }
+
+    /// The record of a decision, whichever bank asked: for the office only.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
+    pub async fn decision_for_office(&self, id: DecisionId) -> Result<Option<DecisionRecord>, StoreError> {
+        const SELECT: &str = "SELECT id, record FROM decisions WHERE id = $1";
+        let mut reader = self.reader().await?;
+        let row = fetch!(fetch_optional, Reader, &mut reader, RecordRow, SELECT, id.to_string())?;
+        row.map(|row| row.read()).transpose()
     }
 
     /// Decisions of this bank, newest first, of one firm or of all, from the one after `after` on; at most 200.
@@ -223,6 +235,7 @@ impl Write for CommitDecision {
             &self.text,
         )?;
         batch.append(Kind::Decision, &id, &self.digest, decision.decided_at).await?;
+        rescores::note_fact_ends(batch, &self.record).await?;
         if let Some(case) = &self.case {
             insert_case(batch, case, decision.decided_at).await?;
         }

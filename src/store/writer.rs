@@ -74,7 +74,16 @@ impl<W: Write> Waiting for Entry<W> {
 
 /// Whether a write was refused before it wrote anything, so that the transaction can go on.
 fn is_refusal(error: &StoreError) -> bool {
-    matches!(error, StoreError::NoSuchCase | StoreError::CaseClosed | StoreError::NoSuchUser | StoreError::NameTaken)
+    matches!(
+        error,
+        StoreError::NoSuchCase
+            | StoreError::CaseClosed
+            | StoreError::NoSuchUser
+            | StoreError::NameTaken
+            | StoreError::NoSuchDispute
+            | StoreError::DisputeOpen
+            | StoreError::DisputeResolved
+    )
 }
 
 /// The writer's handle.

@@ -1,0 +1,86 @@
+//! What a bank must be told without having asked: a consent was revoked, a dispute resolved, a fact expired.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::case::UnknownName;
+use super::{BankId, ConsentId, DecisionId, NoticeId};
+
+/// What a notice tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// A consent was revoked; decisions that relied on it stand, but nothing more is fetched under it.
+    ConsentRevoked,
+    /// A dispute about a fact or a decision was resolved.
+    DisputeResolved,
+    /// An adverse fact ended, was repaired or may no longer be shown.
+    FactExpired,
+}
+
+impl NoticeKind {
+    const ALL: [NoticeKind; 3] = [NoticeKind::ConsentRevoked, NoticeKind::DisputeResolved, NoticeKind::FactExpired];
+
+    /// The name in answers and the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NoticeKind::ConsentRevoked => "consent_revoked",
+            NoticeKind::DisputeResolved => "dispute_resolved",
+            NoticeKind::FactExpired => "fact_expired",
+        }
+    }
+}
+
+impl fmt::Display for NoticeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for NoticeKind {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<NoticeKind, UnknownName> {
+        NoticeKind::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownName(text.to_owned()))
+    }
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NoticeAbout {
+    /// The consent concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_id: Option<ConsentId>,
+    /// The bank's decisions concerned, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decision_ids: Vec<DecisionId>,
+    /// The dispute concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute_id: Option<String>,
+    /// Named figures, for instance an old and a new score.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, String>,
+}
+
+/// A notice to one bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its id.
+    pub id: NoticeId,
+    /// Its place in the order in which notices were written: what a cursor counts by.
+    pub number: i64,
+    /// The bank that is told.
+    pub bank: BankId,
+    /// What happened.
+    pub kind: NoticeKind,
+    /// What it is about.
+    pub about: NoticeAbout,
+    /// When it happened.
+    pub created_at: Timestamp,
+    /// When the bank first asked for what comes after it: it has been read.
+    pub seen_at: Option<Timestamp>,
+}
