@@ -131,11 +131,13 @@ impl App {
         let (terminate, hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
         let interrupt = signal(SignalKind::interrupt())?;
         let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
+        let purge = tokio::spawn(purge(self.store.clone(), self.settings.sources.rejected_keep_days));
         let rescore = tokio::spawn(rescore_daily(self.store.clone(), self.decider.clone()));
         let reload = tokio::spawn(reload(hang_up, self.settings, self.decider, self.readiness));
         tracing::info!(address = %self.address, management = %self.management_address, "serving");
         let served = futures_util::future::try_join(self.server, self.management).await;
         reload.abort();
+        purge.abort();
         rescore.abort();
         self.store.close().await;
         served?;
@@ -222,6 +224,16 @@ async fn drain(signals: [Signal; 2], readiness: Readiness, server: ServerHandle,
     readiness.stop();
     server.stop(true).await;
     management.stop(true).await;
+}
+
+/// Now and every hour throws away what was kept of replies for long enough.
+async fn purge(store: Store, keep_days: u32) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        // A thousand at a time, until none is left.
+        while store.purge_rejected(keep_days, Timestamp::now()).await.is_ok_and(|purged| purged > 0) {}
+    }
 }
 
 /// At the start and every day after midnight in China, judges again what adverse facts have left. On several replicas each does

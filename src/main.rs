@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use yuxin::cli::serve::ConfigArgs;
-use yuxin::cli::{audit, demo, doctor, evaluate, export, features, keys, rescore, sandbox, score, serve, train, users};
+use yuxin::cli::{
+    audit, consents, decisions, demo, doctor, evaluate, export, features, keys, ledger, rejected, rescore, sandbox,
+    score, serve, train, users, verify,
+};
 
 /// Yuxin (虞信): credit scoring for small and micro firms
 #[derive(Parser)]
@@ -32,6 +35,36 @@ enum Command {
     Export(export::ExportArgs),
     /// The feature matrix of many firms
     Features(features::FeaturesArgs),
+    /// Recompute a recorded decision offline, and show which fact moved which points
+    Verify(verify::VerifyArgs),
+    /// Records of decisions
+    Decisions {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: decisions::DecisionsCommand,
+    },
+    /// Consents of firms
+    Consents {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: consents::ConsentsCommand,
+    },
+    /// Every look at a firm, to be given to it
+    Ledger {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: ledger::LedgerArgs,
+    },
+    /// The departments
+    Sources {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: rejected::SourcesCommand,
+    },
     /// API keys of banks
     Keys {
         #[command(flatten)]
@@ -100,6 +133,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Score(args) => score::run(args)?,
         Command::Export(args) => export::run(&args)?,
         Command::Features(args) => features::run(&args)?,
+        Command::Verify(args) => verify::run(&args)?,
+        Command::Decisions { config, command } => decisions::run(command, &serve::open_store(&config).await?).await?,
+        Command::Consents { config, command } => consents::run(command, &serve::open_store(&config).await?).await?,
+        Command::Ledger { config, args } => ledger::run(args, &serve::open_store(&config).await?).await?,
+        Command::Sources { config, command } => rejected::run(command, &serve::open_store(&config).await?).await?,
         Command::Keys { config, command } => keys::run(command, &serve::open_store(&config).await?).await?,
         Command::Users { config, command } => users::run(command, &serve::open_store(&config).await?).await?,
         Command::Audit { config, command } => audit::run(command, &serve::open_store(&config).await?).await?,

@@ -89,6 +89,7 @@ pub struct SourcesSettings {
     pub body_bytes_max: usize,
     pub breaker_failures: usize,
     pub breaker_open_ms: u64,
+    pub rejected_keep_days: u32,
     pub tax: SourceSettings,
     pub social_insurance: SourceSettings,
     pub payment_history: SourceSettings,
@@ -187,6 +188,9 @@ impl Settings {
         if s.breaker_failures == 0 {
             return refuse("sources.breaker_failures", &s.breaker_failures, "it must be at least 1");
         }
+        if !(1..=3650).contains(&s.rejected_keep_days) {
+            return refuse("sources.rejected_keep_days", &s.rejected_keep_days, "it must lie between 1 and 3650");
+        }
         for source in SourceKind::ALL {
             let of = s.of(source);
             let key = |name: &str| format!("sources.{source}.{name}");
@@ -259,6 +263,7 @@ mod tests {
             ("[server]\nlisten_on = 1", "listen_on"),
             ("[server]\nlisten = \"everywhere\"", "server.listen"),
             ("[sources]\ngather_timeout_ms = 10", "sources.gather_timeout_ms"),
+            ("[sources]\nrejected_keep_days = 0", "sources.rejected_keep_days"),
             ("[sources.tax]\nbase_url = \"ftp://x\"", "base_url"),
             ("[sources.tax]\npath = \"/firms\"", "{uscc}"),
             ("[nonsense]\na = 1", "nonsense"),

@@ -8,7 +8,8 @@
 //! | answers 200 with a record that holds | `fresh`, or `stale` where its `as_of` is too long ago |
 //! | answers 404 | `absent`: it does not know the firm (the detail warns where the 404 is a web page: a wrong address) |
 //! | cannot be reached, is late, hangs up, answers any other status but 2xx, or its breaker is open | `unavailable` |
-//! | answers 200 with another firm, an impossible value, too much, garbage; another 2xx; something that is not HTTP | `invalid` |
+//! | answers 200 with another firm, an impossible value, an `as_of` before one that it stated earlier, too much, garbage; another 2xx; something that is not HTTP | `invalid` |
+//! | is not covered by the consent | `not_covered`: it is not asked |
 //!
 //! What may pass by itself is tried once more, in the time that is left: no connection, too late, hung up, 5xx.
 //! Redirects are not followed: the firm's code goes to the configured address only.
@@ -37,7 +38,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
-use crate::domain::{ConsentPass, Dossier, Evidence, EvidenceStatus, SourceKind, Uscc};
+use crate::domain::{ConsentPass, Dossier, Evidence, EvidenceStatus, RejectedReply, SourceKind, Uscc};
 use crate::observe::Metrics;
 use crate::settings::SourcesSettings;
 use breaker::Breaker;
@@ -75,7 +76,11 @@ pub struct Sources {
     tax: Department,
     social_insurance: Department,
     payment_history: Department,
+    rejected: Option<Rejected>,
 }
+
+/// Takes replies that broke a rule; must not block.
+type Rejected = Box<dyn Fn(RejectedReply) + Send + Sync>;
 
 struct Department {
     endpoint: Endpoint,
@@ -85,6 +90,7 @@ struct Department {
 
 /// One gathering: which firm, since when, until when.
 struct Gathering<'a> {
+    pass: &'a ConsentPass,
     uscc: &'a Uscc,
     now: Timestamp,
     started: Instant,
@@ -94,7 +100,7 @@ struct Gathering<'a> {
 /// What a department that answered said.
 enum Reply<R> {
     Record { record: R, digest: String },
-    Refused { breach: Breach, digest: String },
+    Refused { breach: Breach, digest: String, body: Vec<u8> },
     Unknown { web_page: bool },
 }
 
@@ -120,23 +126,33 @@ impl Sources {
             tax: department(SourceKind::Tax)?,
             social_insurance: department(SourceKind::SocialInsurance)?,
             payment_history: department(SourceKind::PaymentHistory)?,
+            rejected: None,
             metrics,
         })
     }
 
-    /// Asks all departments at once about the firm of `pass`, and returns within `gather_timeout_ms` with what they said.
+    /// The same connectors, which hand every reply that breaks a rule to `keep`, for inspection. `keep` must not block.
+    pub fn handing_rejected_to(self, keep: impl Fn(RejectedReply) + Send + Sync + 'static) -> Sources {
+        Sources { rejected: Some(Box::new(keep)), ..self }
+    }
+
+    /// Asks all departments that `pass` covers at once about its firm, and returns within `gather_timeout_ms` with what they said,
+    /// without the parts that the pass does not cover.
     pub async fn gather(&self, pass: &ConsentPass, now: Timestamp) -> Dossier {
         let started = Instant::now();
-        let gathering = Gathering { uscc: pass.uscc(), now, started, deadline: started + self.gather_timeout };
+        let gathering = Gathering { pass, uscc: pass.uscc(), now, started, deadline: started + self.gather_timeout };
         let (tax, social_insurance, payment_history) = tokio::join!(
             self.evidence::<TaxRecord>(&self.tax, &gathering),
             self.evidence::<SocialInsuranceRecord>(&self.social_insurance, &gathering),
             self.evidence::<PaymentHistoryRecord>(&self.payment_history, &gathering),
         );
-        Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history }
+        pass.scope().trim(Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history })
     }
 
     async fn evidence<R: Record>(&self, department: &Department, gathering: &Gathering<'_>) -> Evidence<R> {
+        if !gathering.pass.covers(R::SOURCE) {
+            return Evidence::missing(EvidenceStatus::NotCovered, "not covered by the consent");
+        }
         let backoff = ExponentialBuilder::new().with_min_delay(RETRY_DELAY).with_jitter().with_max_times(1);
         let reply = (|| self.ask_once::<R>(department, gathering))
             .retry(backoff)
@@ -170,11 +186,30 @@ impl Sources {
         }
         let reply = answer.map(|answer| Reply::from(answer, gathering));
         let result = match &reply {
+            Ok(Reply::Refused { breach, digest, body }) => {
+                self.hand_over(R::SOURCE, gathering, (breach, digest, body));
+                "invalid"
+            }
             Ok(reply) => reply.as_str(),
             Err(failure) => failure.as_str(),
         };
         self.metrics.asked_source(R::SOURCE, result, took);
         reply
+    }
+
+    /// Hands a refused reply over to be kept. Where the consent covers only parts of the record, nobody may read the whole later.
+    fn hand_over(&self, source: SourceKind, gathering: &Gathering<'_>, refused: (&Breach, &String, &Vec<u8>)) {
+        let Some(keep) = &self.rejected else { return };
+        let (breach, digest, body) = refused;
+        keep(RejectedReply {
+            source,
+            uscc: gathering.uscc.clone(),
+            at: gathering.instant(),
+            pointer: breach.pointer.clone(),
+            problem: breach.problem.clone(),
+            digest: digest.clone(),
+            body: gathering.pass.scope().fields().is_none().then(|| body.clone()),
+        });
     }
 
     /// The evidence that a reply makes.
@@ -192,9 +227,10 @@ impl Sources {
                 let stale = as_of < gathering.today().saturating_sub(department.stale_after_days.days());
                 let status = if stale { EvidenceStatus::Stale } else { EvidenceStatus::Fresh };
                 let (as_of, digest) = (Some(as_of), Some(digest));
-                Evidence { status, record: Some(record), as_of, fetched_at, digest, detail: None }
+                let not_covered = Vec::new();
+                Evidence { status, record: Some(record), as_of, fetched_at, digest, detail: None, not_covered }
             }
-            Ok(Reply::Refused { breach, digest }) => Evidence {
+            Ok(Reply::Refused { breach, digest, .. }) => Evidence {
                 fetched_at,
                 digest: Some(digest),
                 ..Evidence::missing(EvidenceStatus::Invalid, breach.to_string())
@@ -221,9 +257,11 @@ impl<R: Record> Reply<R> {
             Answer::NotFound { web_page } => Reply::Unknown { web_page },
             Answer::Body(body) => {
                 let digest = hex::encode(Sha256::digest(&body));
-                match reply::read(&body, gathering.uscc, gathering.today()) {
+                let record: Result<R, Breach> = reply::read(&body, gathering.uscc, gathering.today());
+                let latest = gathering.pass.history().latest_as_of.get(&R::SOURCE);
+                match record.and_then(|record| reply::not_before(record, latest)) {
                     Ok(record) => Reply::Record { record, digest },
-                    Err(breach) => Reply::Refused { breach, digest },
+                    Err(breach) => Reply::Refused { breach, digest, body },
                 }
             }
         }

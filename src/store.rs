@@ -4,7 +4,8 @@
 //! Everything is written by one task that groups concurrent writes into one transaction ([`writer`]); a write is
 //! answered once it is on disk, together with its row of the audit chain ([`audit`]). Reading goes past the writer.
 //!
-//! Not in the chain, because they pass: sessions, log-in failures, and the answers kept for repeated requests.
+//! Not in the chain, because they pass: sessions, log-in failures, the answers kept for repeated requests, and replies of
+//! departments that broke a rule.
 
 mod audit;
 mod cases;
@@ -15,10 +16,12 @@ mod decisions;
 mod disputes;
 mod idempotency;
 mod keys;
+mod looks;
 mod notices;
 mod passwords;
 mod probe;
 mod queue;
+mod rejected;
 mod rescores;
 mod sessions;
 mod users;
@@ -31,6 +34,7 @@ use thiserror::Error;
 use self::database::{Database, Reader, Transaction};
 use self::passwords::Passwords;
 use self::writer::{Write, Writer};
+use crate::domain::ConsentRefusal;
 use crate::observe::Metrics;
 
 pub use audit::{AuditProblem, AuditReport};
@@ -38,8 +42,10 @@ pub use decisions::{Committed, DecisionEntry};
 pub use disputes::DisputeCounts;
 pub use idempotency::{IdempotencyEntry, StoredReply};
 pub use keys::{BankIdentity, KeyInfo, NewKey};
+pub use looks::LedgerLine;
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 pub use queue::{CaseCounts, CaseFilter, CasePage};
+pub use rejected::RejectedLine;
 pub use sessions::{LogIn, Session};
 pub use users::UserInfo;
 
@@ -78,6 +84,9 @@ pub enum StoreError {
     /// The write cannot be stored, now or later: an id is taken, a bank is not known, a text is too long for its index.
     #[error("the write cannot be stored: {0}")]
     Conflict(String),
+    /// The consent was revoked, or used up by another decision, after it was checked; nothing was written.
+    #[error("{0}")]
+    ConsentRefused(ConsentRefusal),
     /// There is no such case.
     #[error("there is no such case")]
     NoSuchCase,

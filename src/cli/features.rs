@@ -103,6 +103,7 @@ fn dossier(
     fn evidence<R>(record: Option<R>, as_of: impl Fn(&R) -> Date) -> Evidence<R> {
         match record {
             Some(record) => Evidence {
+                not_covered: Vec::new(),
                 status: EvidenceStatus::Fresh,
                 as_of: Some(as_of(&record)),
                 record: Some(record),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::disputes::rests_on;
-use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Reason, ScoreInterval, VersionRef};
+use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Provenance, Reason, ScoreInterval, VersionRef};
 use crate::domain::evidence::EvidenceLine;
 use crate::domain::{
     BankId, CaseId, Decision, DecisionId, DecisionRecord, DisputedFact, Dossier, SourceKind, china_date,
@@ -14,7 +14,7 @@ use crate::model::{Model, Value};
 use crate::policy::{Finding, Policy, PolicyError};
 
 /// The most principal reasons that an answer gives (Regulation B, comment 9(b)(2): more than four help nobody).
-const REASONS_MAX: usize = 4;
+pub(super) const REASONS_MAX: usize = 4;
 
 /// A model and a policy, checked to fit the catalogue and each other.
 pub struct Engine {
@@ -141,7 +141,7 @@ impl Engine {
             request: occasion.request,
             disputes: Vec::new(),
         };
-        let points = self.points(&row, &vector);
+        let points = self.points(&row, &vector, &decision.evidence);
         DecisionRecord { decision, features: vector.by_name(), staff_basis, points, dossier }
     }
 
@@ -158,11 +158,7 @@ impl Engine {
         lines: &[EvidenceLine],
         hidden: impl Fn(&Feature) -> bool,
     ) -> Vec<bool> {
-        let not_there = |feature: &Feature| {
-            let line = lines.iter().find(|line| line.source == feature.source);
-            line.is_none_or(|l| !l.status.has_record() || l.not_shared.iter().any(|part| part == feature.part))
-        };
-        let is_open = |feature| not_there(feature) || hidden(feature);
+        let is_open = |feature| lacks(lines, feature) || hidden(feature);
         self.columns.iter().map(|(at, feature)| vector.at(*at).is_none() && is_open(feature)).collect()
     }
 
@@ -187,7 +183,7 @@ impl Engine {
         .collect()
     }
 
-    fn points(&self, row: &[Value<'_>], vector: &FeatureVector) -> Vec<CharacteristicPoints> {
+    fn points(&self, row: &[Value<'_>], vector: &FeatureVector, lines: &[EvidenceLine]) -> Vec<CharacteristicPoints> {
         let tables = self.model.points(row).into_iter();
         tables
             .zip(&self.columns)
@@ -196,6 +192,7 @@ impl Engine {
                 value: vector.at(*position),
                 points: table.points,
                 baseline: table.baseline,
+                provenance: lines.iter().find(|line| line.source == feature.source).map(Provenance::from),
             })
             .collect()
     }
@@ -203,4 +200,9 @@ impl Engine {
     fn validity(&self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_hours(24 * i64::from(self.policy.valid_days()))
     }
+}
+
+/// Whether the evidence that a feature is computed from is not there.
+pub(super) fn lacks(lines: &[EvidenceLine], feature: &Feature) -> bool {
+    lines.iter().find(|line| line.source == feature.source).is_none_or(|line| line.lacks(feature.part))
 }

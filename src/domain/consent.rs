@@ -1,10 +1,16 @@
-//! A firm's consent: who may look, at which firm, for what, until when. No pass, no call to a department.
+//! A firm's consent: who may look, at which firm, for what, at which departments and parts, until when, how often. No pass, no
+//! call to a department.
 
-use jiff::Timestamp;
+mod scope;
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{BankId, ConsentId, Uscc};
+use super::{BankId, ConsentId, SourceKind, Uscc};
+pub use scope::{Field, Scope, ScopeError};
 
 /// A consent that a firm gave to a bank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +23,12 @@ pub struct Consent {
     pub uscc: Uscc,
     /// The purposes that it covers, for instance `working_capital`.
     pub purposes: Vec<String>,
+    /// The departments and the parts of their records that it covers.
+    #[serde(default)]
+    pub scope: Scope,
+    /// Whether the first decision under it uses it up.
+    #[serde(default)]
+    pub one_time: bool,
     /// When the bank registered it.
     pub granted_at: Timestamp,
     /// From this instant on it is expired.
@@ -25,6 +37,9 @@ pub struct Consent {
     pub document_sha256: Option<String>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// When a decision used it up, if it covers one look only and that look was made.
+    #[serde(default)]
+    pub used_at: Option<Timestamp>,
 }
 
 /// Why a consent does not cover a look at a firm.
@@ -39,6 +54,9 @@ pub enum ConsentRefusal {
     /// It was revoked.
     #[error("the consent was revoked")]
     Revoked,
+    /// It covered one look, which was made.
+    #[error("the consent covered one look and is used up")]
+    Used,
     /// It has expired.
     #[error("the consent has expired")]
     Expired,
@@ -53,6 +71,17 @@ pub enum ConsentRefusal {
 pub struct ConsentPass {
     consent: ConsentId,
     uscc: Uscc,
+    scope: Scope,
+    history: FirmHistory,
+}
+
+/// What is on record of a firm before it is looked at again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FirmHistory {
+    /// For each source the latest as-of date that it has stated: what it says next cannot be as of an earlier day.
+    pub latest_as_of: BTreeMap<SourceKind, Date>,
+    /// When the firm last revoked a consent, of any bank. No copy that was fetched before may be used any more.
+    pub revoked_at: Option<Timestamp>,
 }
 
 impl ConsentPass {
@@ -64,6 +93,26 @@ impl ConsentPass {
     /// The firm that may be looked at.
     pub fn uscc(&self) -> &Uscc {
         &self.uscc
+    }
+
+    /// Whether this department may be asked.
+    pub fn covers(&self, source: SourceKind) -> bool {
+        self.scope.covers(source)
+    }
+
+    /// What may be looked at.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// What is on record of the firm.
+    pub fn history(&self) -> &FirmHistory {
+        &self.history
+    }
+
+    /// The same pass, for whoever knows what is on record of the firm.
+    pub fn knowing(self, history: FirmHistory) -> ConsentPass {
+        ConsentPass { history, ..self }
     }
 }
 
@@ -85,13 +134,17 @@ impl Consent {
         if self.revoked_at.is_some() {
             return Err(ConsentRefusal::Revoked);
         }
+        if self.one_time && self.used_at.is_some() {
+            return Err(ConsentRefusal::Used);
+        }
         if now >= self.valid_until {
             return Err(ConsentRefusal::Expired);
         }
         if !self.purposes.iter().any(|p| p == purpose) {
             return Err(ConsentRefusal::OtherPurpose);
         }
-        Ok(ConsentPass { consent: self.id, uscc: uscc.clone() })
+        let (uscc, scope) = (uscc.clone(), self.scope.clone());
+        Ok(ConsentPass { consent: self.id, uscc, scope, history: FirmHistory::default() })
     }
 }
 
@@ -106,10 +159,13 @@ mod tests {
             bank: BankId(Uuid::from_u128(2)),
             uscc: "91330604MA2XY0014W".parse().unwrap(),
             purposes: vec!["working_capital".into()],
+            scope: Scope::default(),
+            one_time: false,
             granted_at: "2026-01-01T00:00:00Z".parse().unwrap(),
             valid_until: "2027-01-01T00:00:00Z".parse().unwrap(),
             document_sha256: None,
             revoked_at: None,
+            used_at: None,
         }
     }
 
@@ -125,6 +181,8 @@ mod tests {
         assert_eq!(given.check(bank, &other_firm, "working_capital", now), Err(ConsentRefusal::OtherFirm));
         assert_eq!(given.check(bank, &firm, "equipment", now), Err(ConsentRefusal::OtherPurpose));
         assert_eq!(given.check(bank, &firm, "working_capital", given.valid_until), Err(ConsentRefusal::Expired));
+        let used = Consent { one_time: true, used_at: Some(now), ..given.clone() };
+        assert_eq!(used.check(bank, &firm, "working_capital", now), Err(ConsentRefusal::Used));
         let revoked = Consent { revoked_at: Some(now), ..given };
         assert_eq!(revoked.check(bank, &firm, "working_capital", now), Err(ConsentRefusal::Revoked));
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Dossier, EvidenceLine};
+use super::evidence::{Dossier, EvidenceLine, EvidenceStatus};
 use super::size::StaffBasis;
 use super::{BankId, CaseId, ConsentId, DecisionId, DisputeMark, Fen, FirmSize, SourceKind, Uscc};
 
@@ -153,6 +153,36 @@ pub struct CharacteristicPoints {
     pub points: f64,
     /// The points of the baseline (the average firm of the training data).
     pub baseline: f64,
+    /// Where the value comes from; `None` in decisions recorded before provenance was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
+}
+
+/// Where a value comes from: the reply that it was computed from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The department.
+    pub source: SourceKind,
+    /// How its evidence stood.
+    pub status: EvidenceStatus,
+    /// The date that its data were as of.
+    pub as_of: Option<Date>,
+    /// When it answered.
+    pub fetched_at: Option<Timestamp>,
+    /// SHA-256 of its reply, in hexadecimal.
+    pub digest: Option<String>,
+}
+
+impl From<&EvidenceLine> for Provenance {
+    fn from(line: &EvidenceLine) -> Provenance {
+        Provenance {
+            source: line.source,
+            status: line.status,
+            as_of: line.as_of,
+            fetched_at: line.fetched_at,
+            digest: line.digest.clone(),
+        }
+    }
 }
 
 /// A decision with all that it rests on; kept, shown to the office, never to another bank.

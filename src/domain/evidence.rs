@@ -70,6 +70,8 @@ pub enum EvidenceStatus {
     Unavailable,
     /// The department answered something that cannot be trusted: another firm, an impossible value, garbage.
     Invalid,
+    /// The department was not asked: the firm's consent does not cover it.
+    NotCovered,
 }
 
 impl EvidenceStatus {
@@ -87,6 +89,7 @@ impl EvidenceStatus {
             EvidenceStatus::Absent => "absent",
             EvidenceStatus::Unavailable => "unavailable",
             EvidenceStatus::Invalid => "invalid",
+            EvidenceStatus::NotCovered => "not_covered",
         }
     }
 }
@@ -106,12 +109,23 @@ pub struct Evidence<R> {
     pub digest: Option<String>,
     /// Where there is no record: what went wrong, in English, without any detail of the firm.
     pub detail: Option<String>,
+    /// Parts of the record that were dropped unseen, because the firm's consent does not cover them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_covered: Vec<String>,
 }
 
 impl<R> Evidence<R> {
     /// Evidence that is not there, and why.
     pub fn missing(status: EvidenceStatus, detail: impl Into<String>) -> Evidence<R> {
-        Evidence { status, record: None, as_of: None, fetched_at: None, digest: None, detail: Some(detail.into()) }
+        Evidence {
+            status,
+            record: None,
+            as_of: None,
+            fetched_at: None,
+            digest: None,
+            detail: Some(detail.into()),
+            not_covered: Vec::new(),
+        }
     }
 }
 
@@ -145,12 +159,29 @@ pub struct EvidenceLine {
     pub detail: Option<String>,
     /// Parts of the record that the department does not share: missing, not clean.
     pub not_shared: Vec<String>,
+    /// Parts of the record that the firm's consent does not cover: missing, not clean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_covered: Vec<String>,
+}
+
+impl EvidenceLine {
+    /// Whether this part of the record is not there to be seen.
+    pub fn lacks(&self, part: &str) -> bool {
+        !self.status.has_record() || self.missing_parts().any(|missing| missing == part)
+    }
+
+    /// The parts that are not there though a record is: not shared, or not covered.
+    pub fn missing_parts(&self) -> impl Iterator<Item = &str> {
+        self.not_shared.iter().chain(&self.not_covered).map(String::as_str)
+    }
 }
 
 impl Dossier {
     /// The status and dates of each source, in the order of [`SourceKind::ALL`].
     pub fn lines(&self) -> Vec<EvidenceLine> {
         fn line<R>(source: SourceKind, e: &Evidence<R>, not_shared: impl Fn(&R) -> Vec<String>) -> EvidenceLine {
+            let mut not_shared = e.record.as_ref().map(not_shared).unwrap_or_default();
+            not_shared.retain(|part| !e.not_covered.contains(part));
             EvidenceLine {
                 source,
                 status: e.status,
@@ -158,7 +189,8 @@ impl Dossier {
                 fetched_at: e.fetched_at,
                 digest: e.digest.clone(),
                 detail: e.detail.clone(),
-                not_shared: e.record.as_ref().map(not_shared).unwrap_or_default(),
+                not_shared,
+                not_covered: e.not_covered.clone(),
             }
         }
         vec![

@@ -41,6 +41,8 @@ ids! {
     CaseId,
     /// A person who works in the console.
     UserId,
+    /// A look at a firm.
+    LookId,
     /// A notice to a bank.
     NoticeId,
     /// A dispute.

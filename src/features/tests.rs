@@ -20,6 +20,7 @@ fn there<R>(record: R, as_of: Date) -> Evidence<R> {
         fetched_at: None,
         digest: None,
         detail: None,
+        not_covered: Vec::new(),
     }
 }
 

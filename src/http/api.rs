@@ -3,6 +3,8 @@
 pub mod consents;
 pub mod decisions;
 pub mod disputes;
+pub mod looks;
+pub mod notices;
 
 use actix_web::{HttpResponse, web};
 
@@ -33,7 +35,12 @@ pub fn configure(routes: &mut web::ServiceConfig) {
                 .route(web::get().to(disputes::list))
                 .default_service(other()),
         )
-        .service(web::resource("/v1/disputes/{id}").route(web::get().to(disputes::show)).default_service(other()));
+        .service(web::resource("/v1/disputes/{id}").route(web::get().to(disputes::show)).default_service(other()))
+        .service(
+            web::resource("/v1/decisions/{id}/record").route(web::get().to(decisions::record)).default_service(other()),
+        )
+        .service(web::resource("/v1/looks").route(web::get().to(looks::list)).default_service(other()))
+        .service(web::resource("/v1/notices").route(web::get().to(notices::list)).default_service(other()));
 }
 
 /// The firm's code in a request; `pointer` says where it stands.

@@ -15,6 +15,7 @@ mod failure;
 mod form;
 mod frame;
 mod headers;
+mod ledger;
 mod limit;
 mod login;
 mod queue;
@@ -58,6 +59,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/cases/{id}", web::get().to(review::show))
         .route("/cases/{id}/review", web::get().to(review::show_again))
         .route("/cases/{id}/review", web::post().to(review::submit))
+        .route("/ledger", web::get().to(ledger::show))
+        .route("/ledger", web::post().to(ledger::search))
         .route("/disputes", web::get().to(disputes::list))
         .route("/disputes", web::post().to(disputes::take_in))
         .route("/disputes/{id}", web::get().to(disputes::show))

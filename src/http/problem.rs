@@ -55,6 +55,8 @@ problems! {
     ConsentOtherFirm = 403, "CONSENT_OTHER_FIRM", "授权企业与所查企业不一致", "The consent was given by another firm";
     /// The consent was revoked.
     ConsentRevoked = 403, "CONSENT_REVOKED", "企业已撤回授权", "The firm has revoked the consent";
+    /// The consent covered one look, which was made.
+    ConsentUsed = 403, "CONSENT_USED", "该授权仅限使用一次，已经使用，请重新取得授权", "The consent covered one decision and is used up; ask the firm for a new one";
     /// The consent has expired.
     ConsentExpired = 403, "CONSENT_EXPIRED", "授权已过期，请重新取得授权", "The consent has expired; ask the firm for a new one";
     /// The consent does not cover the purpose.
@@ -251,6 +253,7 @@ impl From<DecideError> for Problem {
             DecideError::ConsentRefused(ConsentRefusal::ForeignBank) => ProblemKind::ConsentUnknown,
             DecideError::ConsentRefused(ConsentRefusal::OtherFirm) => ProblemKind::ConsentOtherFirm,
             DecideError::ConsentRefused(ConsentRefusal::Revoked) => ProblemKind::ConsentRevoked,
+            DecideError::ConsentRefused(ConsentRefusal::Used) => ProblemKind::ConsentUsed,
             DecideError::ConsentRefused(ConsentRefusal::Expired) => ProblemKind::ConsentExpired,
             DecideError::ConsentRefused(ConsentRefusal::OtherPurpose) => ProblemKind::ConsentOtherPurpose,
         };

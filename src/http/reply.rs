@@ -149,7 +149,8 @@ struct ReferReasonReply {
 struct EvidenceReply {
     /// `tax`, `social_insurance` or `payment_history`.
     source: &'static str,
-    /// `fresh`, `cached`, `stale`, `absent`, `unavailable` or `invalid`.
+    /// `fresh`, `cached`, `stale`, `absent`, `unavailable` or `invalid`; `not_covered` where the consent leaves the department out,
+    /// and it was not asked.
     status: &'static str,
     /// The date that the data are as of.
     #[schema(value_type = Option<String>, format = Date)]
@@ -159,6 +160,8 @@ struct EvidenceReply {
     fetched_at: Option<Timestamp>,
     /// Parts that the department does not share of this firm: missing, not clean.
     not_shared: Vec<String>,
+    /// Parts that the firm's consent does not cover, which were dropped unseen: missing, not clean.
+    not_covered: Vec<String>,
     /// Whether a dispute on something that the department says is open.
     disputed: bool,
 }
@@ -293,6 +296,9 @@ fn valid_until(decision: &Decision, closing: Option<&Review>) -> Timestamp {
 fn missing_text(feature: &Feature, decision: &Decision, language: Language) -> String {
     let name = feature.label(language);
     let line = decision.evidence.iter().find(|line| line.source == feature.source);
+    if line.is_some_and(|line| line.not_covered.iter().any(|part| part == feature.part)) {
+        return words::text(language, "reason-not-covered", &[("name", name.into())]);
+    }
     if line.is_some_and(|line| line.status.has_record()) {
         let why = feature.missing.in_language(language);
         return words::text(language, "reason-missing", &[("name", name.into()), ("why", why.into())]);
@@ -308,6 +314,7 @@ fn evidence_reply(line: &EvidenceLine, decision: &Decision) -> EvidenceReply {
         as_of: line.as_of,
         fetched_at: line.fetched_at,
         not_shared: line.not_shared.clone(),
+        not_covered: line.not_covered.clone(),
         disputed: open_disputes(decision).any(|mark| mark.fact.source == Some(line.source)),
     }
 }

@@ -159,7 +159,11 @@ impl Policy {
                     reasons.push(reason("EVIDENCE_MISSING", source, [("status", line.status.as_str().to_owned())]));
                 }
             } else if crossing.is_some() && finding.incomplete.contains(&line.source) {
-                reasons.push(reason("EVIDENCE_INCOMPLETE", source, [("parts", line.not_shared.join(", "))]));
+                reasons.push(reason(
+                    "EVIDENCE_INCOMPLETE",
+                    source,
+                    [("parts", line.missing_parts().collect::<Vec<_>>().join(", "))],
+                ));
             }
         }
         if let Some([(low, _), (high, _)]) = crossing {

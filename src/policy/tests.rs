@@ -16,6 +16,7 @@ fn there<R>(record: R) -> Evidence<R> {
         fetched_at: None,
         digest: None,
         detail: None,
+        not_covered: Vec::new(),
     }
 }
 

@@ -78,6 +78,18 @@ pub(super) fn read<R: Record>(body: &[u8], uscc: &Uscc, today: Date) -> Result<R
     Ok(record)
 }
 
+/// The record, unless it is as of an earlier day than one that the department stated before: then it is an old copy, or the
+/// department's dates cannot be relied on.
+pub(super) fn not_before<R: Record>(record: R, latest: Option<&Date>) -> Result<R, Breach> {
+    match latest {
+        Some(latest) if record.as_of() < *latest => {
+            let as_of = record.as_of();
+            Err(Breach::at("/as_of", format!("goes back in time: it says {as_of} now and said {latest} before")))
+        }
+        _ => Ok(record),
+    }
+}
+
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Breach> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json)

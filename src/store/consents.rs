@@ -1,4 +1,7 @@
-//! Consents: registered, read, revoked. Whose they are is checked by the caller with [`Consent::check`], and here on revoking.
+//! Consents: registered, read, used up, revoked. Whose they are is checked by the caller with [`Consent::check`], and here on
+//! revoking.
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -6,11 +9,12 @@ use super::audit::{Batch, Kind, digest};
 use super::column::Row;
 use super::database::{execute, fetch};
 use super::writer::Write;
-use super::{Store, StoreError};
-use crate::domain::{BankId, Consent, ConsentId};
+use super::{Store, StoreError, notices, rejected};
+use crate::domain::notice::NoticeAbout;
+use crate::domain::{BankId, Consent, ConsentId, ConsentRefusal, DecisionId, NoticeKind, Scope};
 
-const SELECT: &str = "SELECT id, bank, uscc, purposes, granted_at, valid_until, document_sha256, revoked_at \
-     FROM consents WHERE id = $1";
+const SELECT: &str = "SELECT id, bank, uscc, purposes, granted_at, valid_until, document_sha256, revoked_at, \
+     sources, fields, one_time, used_at, used_by FROM consents WHERE id = $1";
 
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(super) struct ConsentRow {
@@ -25,26 +29,38 @@ pub(super) struct ConsentRow {
     valid_until: i64,
     document_sha256: Option<String>,
     revoked_at: Option<i64>,
+    sources: Option<String>,
+    fields: Option<String>,
+    one_time: i64,
+    used_at: Option<i64>,
+    used_by: Option<String>,
 }
 
 impl ConsentRow {
     fn of(consent: &Consent) -> ConsentRow {
+        let json = |list: Result<String, serde_json::Error>| list.unwrap_or_default();
         ConsentRow {
             seq: 0,
             id: consent.id.to_string(),
             bank: consent.bank.to_string(),
             uscc: consent.uscc.as_str().to_owned(),
-            purposes: serde_json::to_string(&consent.purposes).unwrap_or_default(),
+            purposes: json(serde_json::to_string(&consent.purposes)),
             granted_at: consent.granted_at.as_millisecond(),
             valid_until: consent.valid_until.as_millisecond(),
             document_sha256: consent.document_sha256.clone(),
             revoked_at: consent.revoked_at.map(Timestamp::as_millisecond),
+            sources: consent.scope.sources().map(|sources| json(serde_json::to_string(sources))),
+            fields: consent.scope.fields().map(|fields| json(serde_json::to_string(fields))),
+            one_time: i64::from(consent.one_time),
+            used_at: consent.used_at.map(Timestamp::as_millisecond),
+            used_by: None,
         }
     }
 
-    /// All columns but the revocation, which has its own row in the chain.
+    /// All columns but the revocation and the use, which have their own rows in the chain. A grant without limits has the digest
+    /// that it had before grants could have any.
     pub(super) fn digest(&self) -> String {
-        digest(&(
+        let given = (
             &self.id,
             &self.bank,
             &self.uscc,
@@ -52,25 +68,73 @@ impl ConsentRow {
             self.granted_at,
             self.valid_until,
             &self.document_sha256,
-        ))
+        );
+        if self.sources.is_none() && self.fields.is_none() && self.one_time == 0 {
+            return digest(&given);
+        }
+        digest(&(given, &self.sources, &self.fields, self.one_time))
     }
 
     pub(super) fn revocation_digest(&self) -> String {
         digest(&(&self.id, self.revoked_at))
     }
 
+    pub(super) fn use_digest(&self) -> String {
+        digest(&(&self.id, self.used_at, &self.used_by))
+    }
+
     fn read(self) -> Result<Consent, StoreError> {
         let row = Row { what: "consent", id: &self.id };
+        let sources: Option<BTreeSet<_>> = self.sources.as_deref().map(|s| row.json("sources", s)).transpose()?;
+        let fields: Option<BTreeSet<_>> = self.fields.as_deref().map(|f| row.json("fields", f)).transpose()?;
         Ok(Consent {
             id: row.parse("id", &self.id)?,
             bank: row.parse("bank", &self.bank)?,
             uscc: row.parse("uscc", &self.uscc)?,
             purposes: row.json("purposes", &self.purposes)?,
+            scope: Scope::new(sources, fields).map_err(|_| row.corrupt("sources or fields"))?,
+            one_time: self.one_time != 0,
             granted_at: row.instant("granted_at", self.granted_at)?,
             valid_until: row.instant("valid_until", self.valid_until)?,
             revoked_at: row.instant_if_any("revoked_at", self.revoked_at)?,
+            used_at: row.instant_if_any("used_at", self.used_at)?,
             document_sha256: self.document_sha256,
         })
+    }
+}
+
+/// A consent as a decision that is about to be stored finds it.
+pub(super) struct Grant(Option<ConsentRow>);
+
+impl Grant {
+    /// The consent `id`, in the transaction.
+    pub(super) async fn find(batch: &mut Batch, id: ConsentId) -> Result<Grant, StoreError> {
+        let row = fetch!(fetch_optional, Transaction, batch.transaction(), ConsentRow, SELECT, id.to_string())?;
+        Ok(Grant(row))
+    }
+
+    /// What became of the consent since it was checked, that forbids the decision.
+    pub(super) fn refusal(&self) -> Option<ConsentRefusal> {
+        let row = self.0.as_ref()?;
+        match (row.revoked_at, row.one_time != 0 && row.used_at.is_some()) {
+            (Some(_), _) => Some(ConsentRefusal::Revoked),
+            (None, true) => Some(ConsentRefusal::Used),
+            (None, false) => None,
+        }
+    }
+
+    /// Marks a consent for one look as used up by `decision`; one that stands is left alone.
+    pub(super) async fn use_up(self, batch: &mut Batch, decision: DecisionId, at: Timestamp) -> Result<(), StoreError> {
+        let Some(mut row) = self.0.filter(|row| row.one_time != 0) else { return Ok(()) };
+        (row.used_at, row.used_by) = (Some(at.as_millisecond()), Some(decision.to_string()));
+        execute!(
+            batch.transaction(),
+            "UPDATE consents SET used_at = $1, used_by = $2 WHERE id = $3",
+            row.used_at,
+            &row.used_by,
+            &row.id
+        )?;
+        batch.append(Kind::ConsentUsed, &row.id, &row.use_digest(), at).await
     }
 }
 
@@ -95,6 +159,9 @@ impl Store {
 
     /// Revokes a consent of this bank; `None` when the bank has no such consent. Revoking again changes nothing.
     ///
+    /// In the same transaction the bank gets a notice that names its decisions made under the consent, and what was kept of the
+    /// firm's rejected replies is thrown away.
+    ///
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
     pub async fn revoke_consent(
@@ -103,7 +170,15 @@ impl Store {
         bank: BankId,
         now: Timestamp,
     ) -> Result<Option<Consent>, StoreError> {
-        self.write(RevokeConsent { id, bank, now }).await
+        self.write(RevokeConsent { id, bank: Some(bank), now }).await
+    }
+
+    /// Revokes a consent for the firm, whichever bank holds it; else as [`Store::revoke_consent`].
+    ///
+    /// # Errors
+    /// As [`Store::revoke_consent`].
+    pub async fn revoke_consent_for_firm(&self, id: ConsentId, now: Timestamp) -> Result<Option<Consent>, StoreError> {
+        self.write(RevokeConsent { id, bank: None, now }).await
     }
 }
 
@@ -113,12 +188,12 @@ impl Write for InsertConsent {
     type Answer = ();
 
     async fn apply(&self, batch: &mut Batch) -> Result<(), StoreError> {
-        // A new consent is not revoked: revoking is an act of its own, with its own row in the chain.
-        let row = ConsentRow { revoked_at: None, ..ConsentRow::of(&self.0) };
+        // A new consent is neither revoked nor used: those are acts of their own, with their own rows in the chain.
+        let row = ConsentRow { revoked_at: None, used_at: None, ..ConsentRow::of(&self.0) };
         execute!(
             batch.transaction(),
-            "INSERT INTO consents (id, bank, uscc, purposes, granted_at, valid_until, document_sha256) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO consents (id, bank, uscc, purposes, granted_at, valid_until, document_sha256, sources, fields, \
+             one_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             &row.id,
             &row.bank,
             &row.uscc,
@@ -126,6 +201,9 @@ impl Write for InsertConsent {
             row.granted_at,
             row.valid_until,
             &row.document_sha256,
+            &row.sources,
+            &row.fields,
+            row.one_time,
         )?;
         batch.append(Kind::Consent, &row.id, &row.digest(), self.0.granted_at).await
     }
@@ -133,7 +211,8 @@ impl Write for InsertConsent {
 
 struct RevokeConsent {
     id: ConsentId,
-    bank: BankId,
+    /// The bank whose consent it must be; `None` for the firm itself.
+    bank: Option<BankId>,
     now: Timestamp,
 }
 
@@ -142,21 +221,34 @@ impl Write for RevokeConsent {
 
     async fn apply(&self, batch: &mut Batch) -> Result<Option<Consent>, StoreError> {
         let found = fetch!(fetch_optional, Transaction, batch.transaction(), ConsentRow, SELECT, self.id.to_string())?;
-        let Some(mut row) = found.filter(|row| row.bank == self.bank.to_string()) else {
+        let own = |row: &ConsentRow| self.bank.is_none_or(|bank| row.bank == bank.to_string());
+        let Some(mut row) = found.filter(own) else {
             return Ok(None);
         };
-        if row.revoked_at.is_none() {
-            row.revoked_at = Some(self.now.as_millisecond());
-            let consent = row.clone().read()?;
-            execute!(
-                batch.transaction(),
-                "UPDATE consents SET revoked_at = $1 WHERE id = $2",
-                row.revoked_at,
-                &row.id
-            )?;
-            batch.append(Kind::ConsentRevoked, &row.id, &row.revocation_digest(), self.now).await?;
-            return Ok(Some(consent));
+        if row.revoked_at.is_some() {
+            return row.read().map(Some);
         }
-        row.read().map(Some)
+        row.revoked_at = Some(self.now.as_millisecond());
+        let consent = row.clone().read()?;
+        execute!(batch.transaction(), "UPDATE consents SET revoked_at = $1 WHERE id = $2", row.revoked_at, &row.id)?;
+        batch.append(Kind::ConsentRevoked, &row.id, &row.revocation_digest(), self.now).await?;
+        let about = NoticeAbout {
+            consent_id: Some(self.id),
+            decision_ids: relying_on(batch, self.id, consent.bank).await?,
+            ..NoticeAbout::default()
+        };
+        notices::tell(batch, consent.bank, NoticeKind::ConsentRevoked, &about, self.now).await?;
+        rejected::forget(batch, &consent.uscc).await?;
+        Ok(Some(consent))
     }
+}
+
+/// The bank's decisions that were made under a consent, oldest first.
+async fn relying_on(batch: &mut Batch, consent: ConsentId, bank: BankId) -> Result<Vec<DecisionId>, StoreError> {
+    const SELECT: &str = "SELECT DISTINCT decision_id FROM looks \
+         WHERE consent_id = $1 AND bank = $2 AND ended = 'decided' AND decision_id IS NOT NULL ORDER BY decision_id";
+    let (consent, bank) = (consent.to_string(), bank.to_string());
+    let rows = fetch!(fetch_all, Transaction, batch.transaction(), (String,), SELECT, &consent, &bank)?;
+    let row = Row { what: "consent", id: &consent };
+    rows.iter().map(|(id,)| row.parse("decision_id", id)).collect()
 }

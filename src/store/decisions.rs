@@ -5,12 +5,14 @@ use jiff::Timestamp;
 use super::audit::{Batch, Kind, sha256};
 use super::cases::{CaseRow, fold_lines, insert_case};
 use super::column::Row;
+use super::consents::Grant;
 use super::database::{execute, fetch};
 use super::idempotency::{self, IdempotencyEntry, StoredReply};
+use super::looks;
 use super::rescores;
 use super::writer::Write;
 use super::{Store, StoreError};
-use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Uscc};
+use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Look, Uscc};
 
 /// The most decisions on one page.
 const PAGE_MAX: u32 = 200;
@@ -88,9 +90,11 @@ impl DecisionRow {
 }
 
 impl Store {
-    /// Stores a decision, its case, its audit rows and the kept answer in one transaction; answers once it is on disk.
+    /// Stores a decision, its case, its line in the ledger, the use of its consent, its audit rows and the kept answer in one
+    /// transaction; answers once it is on disk.
     ///
     /// # Errors
+    /// [`StoreError::ConsentRefused`] when the consent was revoked or used up since it was checked;
     /// [`StoreError::Conflict`] when the id is taken, the bank is not known, or the case is about something else;
     /// [`StoreError::Unavailable`], and then it may or may not be stored: the same idempotency key tells.
     pub async fn commit_decision(&self, entry: DecisionEntry) -> Result<Committed, StoreError> {
@@ -184,6 +188,7 @@ struct CommitDecision {
     text: String,
     digest: String,
     case: Option<CaseRow>,
+    look: Look,
     idempotency: Option<IdempotencyEntry>,
 }
 
@@ -210,7 +215,8 @@ impl CommitDecision {
         let case = entry.case.as_ref().map(CaseRow::of);
         // Written and hashed here, by the callers side by side, and not by the one writer.
         let digest = sha256(text.as_bytes());
-        Ok(CommitDecision { text, digest, case, idempotency: entry.idempotency, record: entry.record })
+        let look = Look::of(&entry.record);
+        Ok(CommitDecision { text, digest, case, look, idempotency: entry.idempotency, record: entry.record })
     }
 }
 
@@ -219,6 +225,16 @@ impl Write for CommitDecision {
 
     async fn apply(&self, batch: &mut Batch) -> Result<Committed, StoreError> {
         let decision = &self.record.decision;
+        let grant = Grant::find(batch, decision.request.consent_id).await?;
+        if let Some(refusal) = grant.refusal() {
+            // A repetition is answered as before, also when the decision that it repeats used the consent up.
+            return match &self.idempotency {
+                Some(entry) => idempotency::kept(batch, decision.bank, entry, decision.decided_at).await?,
+                None => None,
+            }
+            .map(Committed::Replayed)
+            .ok_or(StoreError::ConsentRefused(refusal));
+        }
         if let Some(entry) = &self.idempotency
             && let Some(earlier) = idempotency::keep(batch, decision.bank, entry, decision.decided_at).await?
         {
@@ -239,6 +255,9 @@ impl Write for CommitDecision {
         if let Some(case) = &self.case {
             insert_case(batch, case, decision.decided_at).await?;
         }
+        looks::enter(batch, &self.look).await?;
+        looks::move_dates_on(batch, &self.look).await?;
+        grant.use_up(batch, decision.id, decision.decided_at).await?;
         Ok(Committed::Stored)
     }
 }

@@ -106,6 +106,19 @@ pub(super) async fn keep(
     Ok(Some(row.into()))
 }
 
+/// The answer that is kept under the entry's key; writes nothing.
+pub(super) async fn kept(
+    batch: &mut Batch,
+    bank: BankId,
+    entry: &IdempotencyEntry,
+    at: Timestamp,
+) -> Result<Option<StoredReply>, StoreError> {
+    let (bank, oldest) = (bank.to_string(), at.as_millisecond() - KEPT_MS);
+    let (route, key) = (&entry.route, &entry.key);
+    let row = fetch!(fetch_optional, Transaction, batch.transaction(), ReplyRow, REPLY, &bank, route, key, oldest)?;
+    Ok(row.map(StoredReply::from))
+}
+
 /// Throws away answers that were kept long enough, at most a thousand at a time so that no commit waits for it.
 pub(super) async fn purge(batch: &mut Batch, at: i64) -> Result<(), StoreError> {
     execute!(

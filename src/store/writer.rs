@@ -80,6 +80,7 @@ fn is_refusal(error: &StoreError) -> bool {
             | StoreError::CaseClosed
             | StoreError::NoSuchUser
             | StoreError::NameTaken
+            | StoreError::ConsentRefused(_)
             | StoreError::NoSuchDispute
             | StoreError::DisputeOpen
             | StoreError::DisputeResolved
@@ -104,6 +105,15 @@ impl Writer {
 
     /// Queues a write and waits until it is on disk.
     pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
+        let outcome = self.queue(write)?;
+        outcome.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has stopped".to_owned())))
+    }
+
+    /// Queues a write; what is given tells, to whoever wants to know, when it is on disk.
+    pub(super) fn queue<W: Write>(
+        &self,
+        write: W,
+    ) -> Result<oneshot::Receiver<Result<W::Answer, StoreError>>, StoreError> {
         let (caller, outcome) = oneshot::channel();
         self.queue.try_send(Box::new(Entry { write, outcome: None, caller })).map_err(|refused| {
             StoreError::Unavailable(match refused {
@@ -111,7 +121,7 @@ impl Writer {
                 mpsc::error::TrySendError::Closed(_) => "the writer has stopped".to_owned(),
             })
         })?;
-        outcome.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has stopped".to_owned())))
+        Ok(outcome)
     }
 
     /// Takes no more writes, writes those that wait, and ends.

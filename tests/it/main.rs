@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_rows;
 mod batch_scoring;
+mod consent_and_ledger;
 mod decisions;
 mod disputes;
 mod durability;
@@ -39,4 +40,5 @@ mod store_keys;
 mod store_users;
 mod store_writer;
 mod support;
+mod truth;
 mod watch;

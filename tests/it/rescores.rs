@@ -44,6 +44,7 @@ fn dossier(at: Timestamp, shown_days: i64) -> Dossier {
             fetched_at: Some(at),
             digest: None,
             detail: None,
+            not_covered: Vec::new(),
         }
     }
     let day = |days: i64| china_date(at).saturating_add(days.days());
@@ -116,7 +117,8 @@ async fn a_decision_is_judged_again_on_the_day_on_which_a_fact_expires_and_once_
     assert_eq!(again.before.score, record.decision.score);
     assert!(again.after.score > again.before.score, "no arrears any more: {again:?}");
     assert_eq!(store.decision(record.decision.id, own).await.unwrap().unwrap().0, record, "the decision itself stands");
-    let told = store.notices_to(own, 0, 10, days_later(6)).await.unwrap();
+    let mut told = store.notices_to(own, 0, 10, days_later(6)).await.unwrap();
+    told.retain(|notice| notice.kind != NoticeKind::ConsentRevoked);
     assert_eq!((told.len(), told[0].kind), (1, NoticeKind::FactExpired));
     assert_eq!(told[0].about.figures["score_after"], again.after.score.to_string());
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use rstest::rstest;
-use yuxin::domain::{Review, Role, Verdict};
+use yuxin::domain::{Consent, Review, Role, Verdict};
 use yuxin::store::{AuditReport, Store};
 
 use crate::support::store::Engine::{self, Postgresql, Sqlite};
 use crate::support::store::{Place, bank, consent, days_later, decision, firm, kept, now, referred};
 
-/// A store with some of everything. Its chain: bank 1, key 2, user 3, password 4, consents 5 and 6, decisions with cases
-/// 7 to 16, a revocation 17, a review 18, a key 19 and its revocation 20, users 21 to 24, a disabling 25, a password 26.
+/// A store with some of everything. Its chain: bank 1, key 2, user 3, password 4, consents 5 and 6, decisions with cases and
+/// looks 7 to 21, a revocation 22 and its notice 23, a review 24, a key 25 and its revocation 26, users 27 to 30, a disabling 31,
+/// a password 32, a consent for one look 33, the decision and look that use it 34 and 35, its use 36.
 async fn filled(place: &Place) -> Store {
     let store = place.open().await;
     let bank = bank(&store, "Bank A").await;
@@ -43,6 +44,11 @@ async fn filled(place: &Place) -> Store {
     }
     store.disable_user("zhao", days_later(1)).await.unwrap();
     store.set_password("li", &"another long one".into(), days_later(1)).await.unwrap();
+    let once = Consent { one_time: true, ..consent(bank) };
+    store.insert_consent(&once).await.unwrap();
+    let mut entry = decision(bank, once.uscc.clone());
+    entry.record.decision.request.consent_id = once.id;
+    store.commit_decision(entry).await.unwrap();
     store
 }
 
@@ -58,12 +64,12 @@ async fn an_untouched_store_is_intact_and_its_head_moves_with_every_act(#[values
     assert_eq!((empty.entries, empty.head_seq, empty.head_hash.as_str()), (0, 0, "0".repeat(64).as_str()));
     let store = filled(&place).await;
     let report = store.verify_audit().await.unwrap();
-    assert_eq!((&report.problems, report.entries, report.head_seq), (&vec![], 26, 26));
-    assert_eq!(store.audit_hash(26).await.unwrap().as_ref(), Some(&report.head_hash));
-    assert_eq!(store.audit_hash(27).await.unwrap(), None);
+    assert_eq!((&report.problems, report.entries, report.head_seq), (&vec![], 36, 36));
+    assert_eq!(store.audit_hash(36).await.unwrap().as_ref(), Some(&report.head_hash));
+    assert_eq!(store.audit_hash(37).await.unwrap(), None);
     let key = store.create_key("Bank B", now()).await.unwrap();
     let moved = store.verify_audit().await.unwrap();
-    assert!(moved.intact() && moved.head_seq == 28 && moved.head_hash != report.head_hash, "{key:?}");
+    assert!(moved.intact() && moved.head_seq == 38 && moved.head_hash != report.head_hash, "{key:?}");
 }
 
 #[rstest]
@@ -99,8 +105,8 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
             None,
             "case",
         ),
-        ("UPDATE reviews SET verdict = 'approve'", "UPDATE reviews SET verdict = 'decline'", Some(18), "review"),
-        ("UPDATE reviews SET limit_fen = 1", "UPDATE reviews SET limit_fen = NULL", Some(18), "review"),
+        ("UPDATE reviews SET verdict = 'approve'", "UPDATE reviews SET verdict = 'decline'", Some(24), "review"),
+        ("UPDATE reviews SET limit_fen = 1", "UPDATE reviews SET limit_fen = NULL", Some(24), "review"),
         (
             "UPDATE consents SET valid_until = valid_until + 1",
             "UPDATE consents SET valid_until = valid_until - 1",
@@ -110,7 +116,7 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
         (
             "UPDATE consents SET revoked_at = revoked_at + 1",
             "UPDATE consents SET revoked_at = revoked_at - 1",
-            Some(17),
+            Some(22),
             "consent_revoked",
         ),
         (
@@ -119,6 +125,27 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
             Some(5),
             "consent",
         ),
+        (
+            "UPDATE consents SET sources = '[\"tax\"]' WHERE one_time = 0",
+            "UPDATE consents SET sources = NULL WHERE one_time = 0",
+            Some(5),
+            "consent",
+        ),
+        (
+            "UPDATE consents SET one_time = 0 WHERE used_at IS NOT NULL",
+            "UPDATE consents SET one_time = 1 WHERE used_at IS NOT NULL",
+            Some(33),
+            "consent",
+        ),
+        (
+            "UPDATE consents SET used_by = 'x' || used_by",
+            "UPDATE consents SET used_by = substr(used_by, 2)",
+            Some(36),
+            "consent_used",
+        ),
+        ("UPDATE looks SET purpose = 'x' || purpose", "UPDATE looks SET purpose = substr(purpose, 2)", Some(9), "look"),
+        ("UPDATE looks SET at = at + 1", "UPDATE looks SET at = at - 1", Some(35), "look"),
+        ("UPDATE notices SET about = 'x' || about", "UPDATE notices SET about = substr(about, 2)", Some(23), "notice"),
         ("UPDATE banks SET name = 'Bank B'", "UPDATE banks SET name = 'Bank A'", Some(1), "bank"),
         (
             "UPDATE bank_keys SET secret_sha256 = 'x' || secret_sha256",
@@ -129,7 +156,7 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
         (
             "UPDATE bank_keys SET revoked_at = -revoked_at",
             "UPDATE bank_keys SET revoked_at = -revoked_at",
-            Some(20),
+            Some(26),
             "key_revoked",
         ),
         (
@@ -141,16 +168,22 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
         (
             "UPDATE users SET password_hash = 'x' || password_hash WHERE name = 'li'",
             "UPDATE users SET password_hash = substr(password_hash, 2) WHERE name = 'li'",
-            Some(26),
+            Some(32),
             "password",
         ),
         (
             "UPDATE users SET disabled_at = -disabled_at",
             "UPDATE users SET disabled_at = -disabled_at",
-            Some(25),
+            Some(31),
             "user_disabled",
         ),
         // Acts put in or taken back without a row in the chain.
+        (
+            "UPDATE consents SET used_at = -1 WHERE used_at IS NULL",
+            "UPDATE consents SET used_at = NULL WHERE used_at = -1",
+            None,
+            "consent_used",
+        ),
         (
             "UPDATE consents SET revoked_at = -1 WHERE revoked_at IS NULL",
             "UPDATE consents SET revoked_at = NULL WHERE revoked_at = -1",
@@ -176,10 +209,22 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
             "decision",
         ),
         (
-            "INSERT INTO consents SELECT 'planted', bank, uscc, purposes, granted_at, valid_until, document_sha256, NULL FROM consents LIMIT 1",
+            "INSERT INTO consents SELECT 'planted', bank, uscc, purposes, granted_at, valid_until, document_sha256, NULL, NULL, NULL, 0, NULL, NULL FROM consents LIMIT 1",
             "DELETE FROM consents WHERE id = 'planted'",
             None,
             "consent",
+        ),
+        (
+            "INSERT INTO looks SELECT 'planted', uscc, bank, office, consent_id, purpose, at, ended, decision_id, asked, answers FROM looks LIMIT 1",
+            "DELETE FROM looks WHERE id = 'planted'",
+            None,
+            "look",
+        ),
+        (
+            "INSERT INTO notices SELECT 'planted', 99, bank, kind, about, created_at, seen_at FROM notices LIMIT 1",
+            "DELETE FROM notices WHERE id = 'planted'",
+            None,
+            "notice",
         ),
         (
             "INSERT INTO reviews SELECT 'planted', case_id, 9, user_id, user_name, verdict, reason, limit_fen, at FROM reviews LIMIT 1",
@@ -196,9 +241,9 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
         ),
         // The chain itself.
         (
-            "UPDATE audit SET at = at + 1 WHERE seq = 9",
-            "UPDATE audit SET at = at - 1 WHERE seq = 9",
-            Some(9),
+            "UPDATE audit SET at = at + 1 WHERE seq = 10",
+            "UPDATE audit SET at = at - 1 WHERE seq = 10",
+            Some(10),
             "decision",
         ),
         (
@@ -208,34 +253,34 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
             "cases",
         ),
         (
-            "UPDATE audit SET digest = 'x' || digest WHERE seq = 12",
-            "UPDATE audit SET digest = substr(digest, 2) WHERE seq = 12",
-            Some(12),
+            "UPDATE audit SET digest = 'x' || digest WHERE seq = 11",
+            "UPDATE audit SET digest = substr(digest, 2) WHERE seq = 11",
+            Some(11),
             "case",
         ),
         (
-            "UPDATE audit SET hash = 'x' || hash WHERE seq = 12",
-            "UPDATE audit SET hash = substr(hash, 2) WHERE seq = 12",
-            Some(12),
+            "UPDATE audit SET hash = 'x' || hash WHERE seq = 11",
+            "UPDATE audit SET hash = substr(hash, 2) WHERE seq = 11",
+            Some(11),
             "case",
         ),
         // Swapped numbers: -1 is a place to put one of them aside.
         (
-            "UPDATE audit SET seq = -1 WHERE seq = 9; UPDATE audit SET seq = 9 WHERE seq = 11; UPDATE audit SET seq = 11 WHERE seq = -1",
-            "UPDATE audit SET seq = -1 WHERE seq = 9; UPDATE audit SET seq = 9 WHERE seq = 11; UPDATE audit SET seq = 11 WHERE seq = -1",
-            Some(9),
+            "UPDATE audit SET seq = -1 WHERE seq = 10; UPDATE audit SET seq = 10 WHERE seq = 13; UPDATE audit SET seq = 13 WHERE seq = -1",
+            "UPDATE audit SET seq = -1 WHERE seq = 10; UPDATE audit SET seq = 10 WHERE seq = 13; UPDATE audit SET seq = 13 WHERE seq = -1",
+            Some(10),
             "decision",
         ),
         ("UPDATE audit SET seq = -1 WHERE seq = 1", "UPDATE audit SET seq = 1 WHERE seq = -1", Some(1), "bank"),
         (
-            "INSERT INTO audit SELECT 27, at, kind, subject, digest, hash, hash FROM audit WHERE seq = 26",
-            "DELETE FROM audit WHERE seq = 27",
-            Some(27),
-            "password",
+            "INSERT INTO audit SELECT 37, at, kind, subject, digest, hash, hash FROM audit WHERE seq = 36",
+            "DELETE FROM audit WHERE seq = 37",
+            Some(37),
+            "consent_used",
         ),
         // The end of the chain.
-        ("UPDATE audit_head SET seq = 25", "UPDATE audit_head SET seq = 26", Some(26), "head"),
-        ("UPDATE audit_head SET hash = 'x' || hash", "UPDATE audit_head SET hash = substr(hash, 2)", Some(26), "head"),
+        ("UPDATE audit_head SET seq = 35", "UPDATE audit_head SET seq = 36", Some(36), "head"),
+        ("UPDATE audit_head SET hash = 'x' || hash", "UPDATE audit_head SET hash = substr(hash, 2)", Some(36), "head"),
         ("UPDATE audit_head SET id = 2", "UPDATE audit_head SET id = 1", None, "head"),
     ];
     for (done, undone, seq, kind) in cases {
@@ -257,7 +302,19 @@ async fn what_is_deleted_or_swapped_is_missed(#[values(Sqlite, Postgresql)] engi
     let Some(place) = Place::on(engine).await else { return };
     let store = filled(&place).await;
     // Parents before their children; a child can refer to a parent only.
-    let tables = ["banks", "bank_keys", "users", "consents", "decisions", "cases", "reviews", "audit", "audit_head"];
+    let tables = [
+        "banks",
+        "bank_keys",
+        "users",
+        "consents",
+        "decisions",
+        "cases",
+        "reviews",
+        "looks",
+        "notices",
+        "audit",
+        "audit_head",
+    ];
     let each = |sql: &dyn Fn(&str) -> String| tables.iter().map(|t| sql(t)).collect::<String>();
     place.tamper(&each(&|table| format!("CREATE TABLE kept_{table} AS SELECT * FROM {table};"))).await;
     let emptied: String = tables.iter().rev().map(|table| format!("DELETE FROM {table};")).collect();
@@ -279,7 +336,9 @@ async fn what_is_deleted_or_swapped_is_missed(#[values(Sqlite, Postgresql)] engi
         ("UPDATE decisions SET uscc = 'x' || uscc", "decision"),
         ("INSERT INTO banks VALUES ('foreign', 'Bank C', 0); UPDATE decisions SET bank = 'foreign'", "decision"),
         ("UPDATE decisions SET decided_at = decided_at + 1", "decision"),
-        ("DELETE FROM audit WHERE seq = 10", "decision"),
+        ("DELETE FROM audit WHERE seq = 9", "decision"),
+        ("DELETE FROM looks WHERE ended = 'decided'", "look"),
+        ("DELETE FROM notices", "notice"),
         ("DELETE FROM audit WHERE kind = 'password'", "password"),
         ("DELETE FROM audit", "head"),
         ("DELETE FROM audit_head", "head"),
@@ -305,13 +364,13 @@ async fn a_cut_tail_is_seen_even_when_the_rows_behind_it_are_gone_too(#[values(S
     store.commit_decision(last).await.unwrap();
     let full = store.verify_audit().await.unwrap();
 
-    place.tamper(&format!("DELETE FROM decisions WHERE id = '{id}'; DELETE FROM audit WHERE seq = 4")).await;
+    place.tamper(&format!("DELETE FROM decisions WHERE id = '{id}'; DELETE FROM looks WHERE id = '{id}'; DELETE FROM audit WHERE seq > 4")).await;
     let cut = store.verify_audit().await.unwrap();
-    assert_eq!((cut.problems.len(), cut.problems[0].seq, cut.problems[0].kind.as_str()), (1, Some(4), "head"));
+    assert_eq!((cut.problems.len(), cut.problems[0].seq, cut.problems[0].kind.as_str()), (1, Some(5), "head"));
     assert!(cut.problems[0].what.contains("cut"), "{:?}", cut.problems);
 
     // Whoever sets the head back too is found only by what was noted down elsewhere.
-    place.tamper(&format!("UPDATE audit_head SET seq = 3, hash = '{}'", noted.head_hash)).await;
+    place.tamper(&format!("UPDATE audit_head SET seq = 4, hash = '{}'", noted.head_hash)).await;
     assert!(store.verify_audit().await.unwrap().intact());
     assert_eq!(store.audit_hash(full.head_seq).await.unwrap(), None);
     assert_eq!(store.audit_hash(noted.head_seq).await.unwrap(), Some(noted.head_hash));
@@ -339,7 +398,7 @@ async fn the_walk_sees_one_state_while_others_write(#[values(Sqlite, Postgresql)
     }
     writing.await.unwrap();
     assert!(walks > 1);
-    assert_eq!(store.verify_audit().await.unwrap().entries, 602);
+    assert_eq!(store.verify_audit().await.unwrap().entries, 902);
 }
 
 #[tokio::test(flavor = "multi_thread")]

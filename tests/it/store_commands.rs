@@ -36,7 +36,7 @@ async fn commands_beside_a_busy_service_keep_the_chain_whole(#[values(Sqlite, Po
     users::run(UsersCommand::List, &command).await.unwrap();
     keys::run(KeysCommand::List, &command).await.unwrap();
     let report = service.verify_audit().await.unwrap();
-    assert_eq!((report.problems, report.entries), (vec![], 2 + 100 + 3 + 10 + 4));
+    assert_eq!((report.problems, report.entries), (vec![], 2 + 200 + 3 + 10 + 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]

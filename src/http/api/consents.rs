@@ -1,5 +1,7 @@
 //! Consents: a bank registers what a firm signed, looks it up, revokes it.
 
+use std::collections::BTreeSet;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{is_purpose, parse_code, purpose_rule};
-use crate::domain::{Consent, ConsentId};
+use crate::decide::Decider;
+use crate::domain::consent::{Field, ScopeError};
+use crate::domain::{Consent, ConsentId, Scope, SourceKind};
 use crate::http::auth::Bank;
 use crate::http::body::read_json;
 use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said};
@@ -31,6 +35,16 @@ pub struct ConsentAsk {
     valid_until: String,
     /// SHA-256 of the signed document, 64 hexadecimal digits.
     document_sha256: Option<String>,
+    /// The departments that may be asked; left out: all.
+    #[schema(example = json!(["tax", "social_insurance"]))]
+    sources: Option<Vec<String>>,
+    /// The parts of their records that may be looked at, `DEPARTMENT.PART`; left out: whole records. What is not named is dropped
+    /// unseen and counts as missing.
+    #[schema(example = json!(["tax.invoices", "tax.status", "social_insurance.months"]))]
+    fields: Option<Vec<String>>,
+    /// True: the first decision uses the consent up. Default: it stands until it expires or is revoked.
+    #[serde(default)]
+    one_time: bool,
 }
 
 /// A consent as it stands.
@@ -40,7 +54,13 @@ pub struct ConsentReply {
     id: String,
     uscc: String,
     purposes: Vec<String>,
-    /// `active`, `expired` or `revoked`.
+    /// The departments that may be asked; null: all.
+    sources: Option<Vec<String>>,
+    /// The parts of their records that may be looked at; null: whole records.
+    fields: Option<Vec<String>>,
+    /// Whether the first decision uses it up.
+    one_time: bool,
+    /// `active`, `used`, `expired` or `revoked`.
     status: &'static str,
     #[schema(value_type = String, format = DateTime)]
     granted_at: Timestamp,
@@ -49,18 +69,26 @@ pub struct ConsentReply {
     document_sha256: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
+    /// When a decision used it up.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    used_at: Option<Timestamp>,
 }
 
 impl ConsentReply {
     fn new(consent: Consent, now: Timestamp) -> ConsentReply {
         let status = match consent.revoked_at {
             Some(_) => "revoked",
+            None if consent.one_time && consent.used_at.is_some() => "used",
             None if now >= consent.valid_until => "expired",
             None => "active",
         };
         ConsentReply {
             id: consent.id.to_string(),
             uscc: consent.uscc.to_string(),
+            sources: consent.scope.sources().map(|all| all.iter().map(ToString::to_string).collect()),
+            fields: consent.scope.fields().map(|all| all.iter().map(ToString::to_string).collect()),
+            one_time: consent.one_time,
+            used_at: consent.used_at,
             purposes: consent.purposes,
             status,
             granted_at: consent.granted_at,
@@ -111,6 +139,7 @@ fn check(bank: &Bank, ask: ConsentAsk, now: Timestamp) -> Result<Consent, Proble
     if valid_until <= now {
         return Err(invalid("/valid_until", "已经过去", "it lies in the past"));
     }
+    let scope = scope(ask.sources.as_deref(), ask.fields.as_deref())?;
     let digest = ask.document_sha256.map(|digest| digest.to_ascii_lowercase());
     if digest.as_deref().is_some_and(|d| d.len() != 64 || !d.bytes().all(|b| b.is_ascii_hexdigit())) {
         return Err(invalid("/document_sha256", "须为64位十六进制数字", "64 hexadecimal digits"));
@@ -120,10 +149,52 @@ fn check(bank: &Bank, ask: ConsentAsk, now: Timestamp) -> Result<Consent, Proble
         bank: bank.id(),
         uscc,
         purposes: ask.purposes,
+        scope,
+        one_time: ask.one_time,
         granted_at: now,
         valid_until,
         document_sha256: digest,
         revoked_at: None,
+        used_at: None,
+    })
+}
+
+/// What the grant covers.
+fn scope(sources: Option<&[String]>, fields: Option<&[String]>) -> Result<Scope, Problem> {
+    let invalid = |pointer: String, said: Said| Problem::new(ProblemKind::Invalid).field(pointer, said);
+    let sources = sources.map(|names| {
+        let known = |(i, name): (usize, &String)| {
+            SourceKind::ALL.into_iter().find(|kind| kind.as_str() == name.as_str()).ok_or_else(|| {
+                let all = SourceKind::ALL.map(SourceKind::as_str).join(", ");
+                let said = Said::new(format!("没有这个部门，可填：{all}"), format!("no such department; one of {all}"));
+                invalid(format!("/sources/{i}"), said)
+            })
+        };
+        names.iter().enumerate().map(known).collect::<Result<BTreeSet<_>, _>>()
+    });
+    let fields = fields.map(|names| {
+        let known = |(i, name): (usize, &String)| {
+            name.parse::<Field>().map_err(|_| {
+                let all = Field::all().map(|field| field.to_string()).collect::<Vec<_>>().join(", ");
+                let said = Said::new(format!("没有这一项，可填：{all}"), format!("no such part; one of {all}"));
+                invalid(format!("/fields/{i}"), said)
+            })
+        };
+        names.iter().enumerate().map(known).collect::<Result<BTreeSet<_>, _>>()
+    });
+    Scope::new(sources.transpose()?, fields.transpose()?).map_err(|error| {
+        let (pointer, zh) = match error {
+            ScopeError::NoSource => ("/sources", "请至少填写一个部门；不填此项则包括全部部门".to_owned()),
+            ScopeError::NoField => ("/fields", "请至少填写一项；不填此项则包括全部内容".to_owned()),
+            ScopeError::ForeignField(field) => ("/fields", format!("{field} 所属部门不在 sources 中")),
+            ScopeError::SourceWithoutField(source) => {
+                ("/sources", format!("fields 中没有 {source} 的任何一项，请补充，或从 sources 中去掉该部门"))
+            }
+            ScopeError::MonthsLeftOut => {
+                ("/fields", "社保各项须包括 social_insurance.months，否则其余内容没有意义".to_owned())
+            }
+        };
+        invalid(pointer.to_owned(), Said::new(zh, error.to_string()))
     })
 }
 
@@ -144,10 +215,10 @@ pub async fn show(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> 
     (status = 200, description = "Revoked", body = ConsentReply),
     (status = 404, description = "No such consent with this bank", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub async fn revoke(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+pub async fn revoke(bank: Bank, request: HttpRequest, decider: web::Data<Decider>) -> Result<HttpResponse, Problem> {
     let id = consent_id(&request)?;
     let now = Timestamp::now();
-    let consent = store.revoke_consent(id, bank.id(), now).await?;
+    let consent = decider.revoke(id, bank.id(), now).await?;
     let consent = consent.ok_or_else(|| Problem::new(ProblemKind::NotFound))?;
     Ok(HttpResponse::Ok().json(ConsentReply::new(consent, now)))
 }

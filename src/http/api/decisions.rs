@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{is_purpose, parse_code, purpose_rule};
-use crate::decide::{Decided, Decider};
+use crate::decide::{Decided, Decider, Extract};
 use crate::domain::decision::DecisionRequest;
 use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Fen, Language};
 use crate::http::auth::Bank;
@@ -212,6 +212,19 @@ async fn as_it_stands(
     record.decision.disputes = decider.engine().marks(&record, &disputes);
     let rescore = store.rescore_of(record.decision.id, record.decision.bank).await?;
     Ok(DecisionReply::new(&record.decision, case, language).rescored(rescore.as_ref()))
+}
+
+/// The record of a decision: what was computed from which values, and the source, as-of date and reply digest behind each. Save it
+/// and check it offline with `yuxin verify FILE --model MODEL`. No record of a department is in it.
+#[utoipa::path(get, path = "/v1/decisions/{id}/record", tag = "decisions", params(("id" = String, Path)), security(("bank_key" = [])), responses(
+    (status = 200, description = "The record, format yuxin-decision/1", content_type = "application/json"),
+    (status = 404, description = "No such decision of this bank", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub async fn record(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+    let not_found = || Problem::new(ProblemKind::NotFound);
+    let id: DecisionId = request.match_info().query("id").parse().map_err(|_| not_found())?;
+    let (record, _) = store.decision(id, bank.id()).await?.ok_or_else(not_found)?;
+    Ok(HttpResponse::Ok().json(Extract::from(&record)))
 }
 
 /// Which decisions to list.

@@ -125,6 +125,7 @@ fn view(line: EvidenceLine, told: Told<'_>) -> SourceView {
         EvidenceStatus::Absent => remarks.push(words.t("evidence-gone-absent")),
         EvidenceStatus::Unavailable => remarks.push(words.t("evidence-gone-unavailable")),
         EvidenceStatus::Invalid => remarks.push(words.t("evidence-gone-invalid")),
+        EvidenceStatus::NotCovered => remarks.push(words.t("evidence-gone-not-covered")),
         EvidenceStatus::Stale => remarks.push(words.t("evidence-stale")),
         EvidenceStatus::Fresh | EvidenceStatus::Cached => {}
     }

@@ -143,6 +143,7 @@ case-reasons-none = No characteristic is below average.
 case-reason-points = { $points } points lost
 case-reason-missing = no data
 reason-missing = { $name }: { $why }
+reason-not-covered = { $name }: the firm’s consent does not cover this; unknown scores below average
 reason-source-missing = { $name }: no data from this source ({ $source }); unknown scores below average
 case-waterfall = Where the score comes from
 case-waterfall-hint = From the score of the average firm of the training data, adding and subtracting each characteristic, to this firm’s score.
@@ -209,6 +210,7 @@ evidence-status-stale = out of date
 evidence-status-absent = firm unknown
 evidence-status-unavailable = no answer
 evidence-status-invalid = not usable
+evidence-status-not_covered = not covered by the consent
 evidence-as-of = Data as of { $date }
 evidence-fetched = Fetched { $at }
 evidence-missing-parts = Not shared by this department: { $parts }. Missing does not mean none.
@@ -216,6 +218,7 @@ evidence-complete = The department shared everything agreed.
 evidence-gone-absent = The department answered that it has no record of this firm. This evidence is missing and scored as missing, not as good.
 evidence-gone-unavailable = The department did not answer in time. This evidence is missing and scored as missing, not as good.
 evidence-gone-invalid = The department’s answer was faulty and was not used. This evidence is missing and scored as missing, not as good.
+evidence-gone-not-covered = The firm’s consent does not cover this department, so it was not asked. This evidence is missing and scored as missing, not as good.
 evidence-stale = These data are old and may not show how the firm stands now.
 evidence-detail = Technical detail
 
@@ -359,6 +362,36 @@ error-bad-form = The form could not be read
     .explanation = Something is missing or malformed; nothing was changed. Please go back and try again.
 error-unavailable = The data cannot be reached just now
     .explanation = The database does not answer; nothing was changed. Try again in a moment; if it goes on, tell the administrator.
+
+## Ledger of looks
+ledger-title = Who looked at a firm
+ledger-heading = Ledger of looks at a firm
+ledger-explanation = Every look at the firm: who, under which consent, for what, which departments were asked and what came back. The firm may be given this list.
+ledger-code = Unified social credit code
+ledger-show = Show
+ledger-code-wrong = This is not a valid unified social credit code; check it against the licence.
+ledger-of = Looks at { $code }
+ledger-count = { $count ->
+        [one] { $count } look
+       *[other] { $count } looks
+    }, newest first
+ledger-none = Nobody has looked at this firm.
+ledger-at = When
+ledger-who = Who
+ledger-office = Finance office: { $who }
+ledger-purpose = Purpose
+ledger-consent = Consent
+ledger-asked = Departments and what came back
+ledger-decision = Decision
+ledger-end = Result
+ledger-unanswered = not waited for
+ledger-digest = reply { $digest }…
+look-decided = decision made
+look-consent_revoked = dropped: consent revoked meanwhile
+look-consent_used = dropped: consent used up meanwhile
+look-repeated = dropped: the request was answered already
+look-abandoned = abandoned by the bank
+look-read = record read
 
 ## Disputes
 disputes-title = Disputes

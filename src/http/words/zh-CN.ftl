@@ -128,6 +128,7 @@ case-reasons-none = 没有低于平均水平的指标。
 case-reason-points = 扣 { $points } 分
 case-reason-missing = 数据缺失
 reason-missing = { $name }：{ $why }
+reason-not-covered = { $name }：企业授权未包括此项，按缺失计分，低于平均水平
 reason-source-missing = { $name }：没有{ $source }的数据，按缺失计分，低于平均水平
 case-waterfall = 评分由来
 case-waterfall-hint = 从训练数据中平均企业的得分出发，逐项加减，得到本企业得分。
@@ -191,6 +192,7 @@ evidence-status-stale = 过期
 evidence-status-absent = 查无此户
 evidence-status-unavailable = 未答复
 evidence-status-invalid = 不可信
+evidence-status-not_covered = 未获授权
 evidence-as-of = 数据截至 { $date }
 evidence-fetched = 取得于 { $at }
 evidence-missing-parts = 该部门未提供：{ $parts }。缺失不等于没有。
@@ -198,6 +200,7 @@ evidence-complete = 该部门提供了全部约定内容。
 evidence-gone-absent = 该部门答复没有这家企业的记录。这部分证据缺失，评分按缺失处理，不当作良好。
 evidence-gone-unavailable = 该部门未在时限内答复。这部分证据缺失，评分按缺失处理，不当作良好。
 evidence-gone-invalid = 该部门的答复有误，未予采用。这部分证据缺失，评分按缺失处理，不当作良好。
+evidence-gone-not-covered = 企业授权未包括该部门，因此未查询。这部分证据缺失，评分按缺失处理，不当作良好。
 evidence-stale = 数据较旧，可能不反映企业现状。
 evidence-detail = 技术细节
 
@@ -332,6 +335,33 @@ error-bad-form = 无法读取提交的内容
     .explanation = 表单缺少内容或格式不对，没有做任何更改。请返回后重试。
 error-unavailable = 暂时无法访问数据
     .explanation = 数据库暂时没有响应，没有做任何更改。请稍后再试；若持续出现，请联系管理员。
+
+## 查询台账
+ledger-title = 谁查询过企业
+ledger-heading = 企业被查询台账
+ledger-explanation = 对该企业的每一次查询：谁、依据哪项授权、为何目的、查询了哪些部门、得到什么答复。本台账可提供给企业。
+ledger-code = 统一社会信用代码
+ledger-show = 查看
+ledger-code-wrong = 统一社会信用代码有误，请核对营业执照后重新填写。
+ledger-of = 对 { $code } 的查询
+ledger-count = 共 { $count } 次查询，最近的在前
+ledger-none = 没有人查询过这家企业。
+ledger-at = 时间
+ledger-who = 查询人
+ledger-office = 财政局：{ $who }
+ledger-purpose = 用途
+ledger-consent = 授权
+ledger-asked = 所查部门及答复
+ledger-decision = 决策
+ledger-end = 结果
+ledger-unanswered = 未等待答复
+ledger-digest = 答复 { $digest }…
+look-decided = 已作出决策
+look-consent_revoked = 已丢弃：其间授权被撤回
+look-consent_used = 已丢弃：其间授权已被使用
+look-repeated = 已丢弃：该请求此前已答复
+look-abandoned = 银行中途断开
+look-read = 查阅记录
 
 ## 异议
 disputes-title = 异议

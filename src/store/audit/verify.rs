@@ -8,6 +8,7 @@ use super::super::database::{Transaction, fetch};
 use super::super::decisions::DecisionRow;
 use super::super::disputes::DisputeRow;
 use super::super::keys::{BankRow, KeyRow};
+use super::super::looks::LookRow;
 use super::super::notices::NoticeRow;
 use super::super::rescores::RescoreRow;
 use super::super::users::UserRow;
@@ -116,9 +117,9 @@ macro_rules! unspoken {
         const SELECT: &str = concat!(
             "SELECT t.id FROM ",
             $table,
-            " t WHERE ",
+            " t WHERE (",
             $condition,
-            " AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject = t.id AND a.kind = '",
+            ") AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject = t.id AND a.kind = '",
             $kind,
             "') LIMIT 20"
         );
@@ -213,6 +214,11 @@ impl Walk {
                     digests!(self, first, last, UserRow, UserRow::disabling_digest, "user_disabled", "users")
                 }
                 "consent" => digests!(self, first, last, ConsentRow, ConsentRow::digest, "consent", "consents"),
+                "consent_used" => {
+                    digests!(self, first, last, ConsentRow, ConsentRow::use_digest, "consent_used", "consents")
+                }
+                "look" => digests!(self, first, last, LookRow, LookRow::digest, "look", "looks"),
+                "notice" => digests!(self, first, last, NoticeRow, NoticeRow::digest, "notice", "notices"),
                 "consent_revoked" => {
                     digests!(
                         self,
@@ -225,7 +231,6 @@ impl Walk {
                     )
                 }
                 "decision" => digests!(self, first, last, DecisionRow, DecisionRow::digest, "decision", "decisions"),
-                "notice" => digests!(self, first, last, NoticeRow, NoticeRow::digest, "notice", "notices"),
                 "dispute" => digests!(self, first, last, DisputeRow, DisputeRow::digest, "dispute", "disputes"),
                 "dispute_resolved" => {
                     let of = DisputeRow::resolution_digest;
@@ -249,8 +254,10 @@ impl Walk {
         unspoken!(self, "users", "user_disabled", "t.disabled_at IS NOT NULL");
         unspoken!(self, "consents", "consent", "1 = 1");
         unspoken!(self, "consents", "consent_revoked", "t.revoked_at IS NOT NULL");
-        unspoken!(self, "decisions", "decision", "1 = 1");
+        unspoken!(self, "consents", "consent_used", "t.used_at IS NOT NULL OR t.used_by IS NOT NULL");
+        unspoken!(self, "looks", "look", "1 = 1");
         unspoken!(self, "notices", "notice", "1 = 1");
+        unspoken!(self, "decisions", "decision", "1 = 1");
         unspoken!(self, "disputes", "dispute", "1 = 1");
         unspoken!(self, "disputes", "dispute_resolved", "t.resolved_at IS NOT NULL");
         unspoken!(self, "rescores", "rescore", "1 = 1");

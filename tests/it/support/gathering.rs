@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 use yuxin::domain::evidence::EvidenceLine;
-use yuxin::domain::{BankId, Consent, ConsentId, ConsentPass, Dossier, SourceKind, Uscc};
+use yuxin::domain::{BankId, Consent, ConsentId, ConsentPass, Dossier, Scope, SourceKind, Uscc};
 use yuxin::observe::Metrics;
 use yuxin::settings::{Settings, SourcesSettings};
 use yuxin::sources::Sources;
@@ -26,10 +26,13 @@ pub fn pass_of(uscc: &Uscc) -> ConsentPass {
         bank,
         uscc: uscc.clone(),
         purposes: vec!["working_capital".into()],
+        scope: Scope::default(),
+        one_time: false,
         granted_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         valid_until: "2027-01-01T00:00:00Z".parse().unwrap(),
         document_sha256: None,
         revoked_at: None,
+        used_at: None,
     };
     consent.check(bank, uscc, "working_capital", now()).unwrap()
 }

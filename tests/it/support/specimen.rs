@@ -128,6 +128,7 @@ impl Specimen {
                 fetched_at: Some(at),
                 digest: Some("0".repeat(64)),
                 detail: None,
+                not_covered: Vec::new(),
             }
         }
         let at = self.opened_at;
@@ -287,7 +288,13 @@ fn points() -> Vec<CharacteristicPoints> {
     ];
     let row = |(feature, value, delta): (&str, Option<f64>, f64)| {
         assert!(yuxin::features::by_name(feature).is_some(), "{feature} is not in the catalogue");
-        CharacteristicPoints { feature: feature.to_owned(), value, points: 36.0 + delta, baseline: 36.0 }
+        CharacteristicPoints {
+            feature: feature.to_owned(),
+            value,
+            points: 36.0 + delta,
+            baseline: 36.0,
+            provenance: None,
+        }
     };
     rows.into_iter().map(row).collect()
 }

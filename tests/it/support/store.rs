@@ -11,7 +11,7 @@ use yuxin::domain::decision::{DecisionRequest, ReferReason, VersionRef};
 use yuxin::domain::evidence::TaxRecord;
 use yuxin::domain::{
     BankId, Case, CaseId, CaseState, Consent, ConsentId, Decision, DecisionId, DecisionRecord, Dossier, Evidence,
-    EvidenceStatus, Fen, FirmSize, Outcome, Uscc,
+    EvidenceStatus, Fen, FirmSize, Outcome, Scope, Uscc,
 };
 use yuxin::observe::Metrics;
 use yuxin::store::{DecisionEntry, IdempotencyEntry, Store};
@@ -102,10 +102,13 @@ pub fn consent(bank: BankId) -> Consent {
         bank,
         uscc: firm(1),
         purposes: vec!["working_capital".into(), "equipment".into()],
+        scope: Scope::default(),
+        one_time: false,
         granted_at: now(),
         valid_until: days_later(60),
         document_sha256: Some("ab".repeat(32)),
         revoked_at: None,
+        used_at: None,
     }
 }
 
@@ -134,6 +137,7 @@ pub fn decision(bank: BankId, uscc: Uscc) -> DecisionEntry {
             fetched_at: Some(now()),
             digest: Some("cd".repeat(32)),
             detail: None,
+            not_covered: Vec::new(),
         },
         social_insurance: Evidence::missing(EvidenceStatus::Unavailable, "no answer within 800 ms"),
         payment_history: Evidence::missing(EvidenceStatus::Absent, "the department does not know the firm"),

@@ -1,0 +1,70 @@
+//! `yuxin decisions`: records of decisions, for the office.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::write_out;
+use crate::domain::{DecisionId, Look, LookBy, LookEnd, LookId};
+use crate::store::{Store, StoreError};
+
+/// Records of decisions.
+#[derive(Debug, Subcommand)]
+pub enum DecisionsCommand {
+    /// Prints a decision's whole record as JSON, departments' records included, for `yuxin verify`. The reading is entered into the
+    /// firm's ledger.
+    Export {
+        /// The decision's id.
+        id: DecisionId,
+        /// Where to write it [default: stdout].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Why a command about decisions failed.
+#[derive(Debug, Error)]
+pub enum DecisionsError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such decision.
+    #[error("there is no decision {0}")]
+    NoSuchDecision(DecisionId),
+    /// The record cannot be written as JSON.
+    #[error("the record cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The file cannot be written.
+    #[error("{0}")]
+    Write(String),
+}
+
+/// Does what the command says.
+///
+/// # Errors
+/// [`DecisionsError`], for stderr and exit code 1.
+pub async fn run(command: DecisionsCommand, store: &Store) -> Result<(), DecisionsError> {
+    let DecisionsCommand::Export { id, out } = command;
+    let record = store.decision_for_office(id).await?.ok_or(DecisionsError::NoSuchDecision(id))?;
+    let mut text = serde_json::to_string_pretty(&record)?;
+    text.push('\n');
+    let request = &record.decision.request;
+    let look = Look {
+        id: LookId(Uuid::now_v7()),
+        uscc: request.uscc.clone(),
+        by: LookBy::Office("yuxin decisions export".to_owned()),
+        consent: Some(request.consent_id),
+        purpose: "record_export".to_owned(),
+        at: Timestamp::now(),
+        end: LookEnd::Read,
+        decision: Some(id),
+        asked: Vec::new(),
+        answers: Vec::new(),
+    };
+    // First the ledger, then the record: nobody gets one without a line in the other.
+    store.enter_look(look).await?;
+    write_out(out.as_deref(), text.as_bytes()).map_err(DecisionsError::Write)
+}

@@ -1,0 +1,127 @@
+//! A look at a firm: who looked, under which consent, for what, what was asked and what came back. The firm can be given the
+//! ledger of them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::case::UnknownName;
+use super::evidence::EvidenceLine;
+use super::{BankId, ConsentId, DecisionId, DecisionRecord, LookId, SourceKind, Uscc};
+
+/// Who looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookBy {
+    /// A bank, through the API.
+    Bank(BankId),
+    /// The finance office: a user of the console by name, or a command by its words.
+    Office(String),
+}
+
+/// What a look came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookEnd {
+    /// A decision was made and recorded.
+    Decided,
+    /// The consent was revoked while the departments were asked; what they said was dropped.
+    ConsentRevoked,
+    /// Another decision used the consent up meanwhile; what the departments said was dropped.
+    ConsentUsed,
+    /// The same request was answered already; what the departments said was dropped.
+    Repeated,
+    /// Whoever asked hung up before the departments had answered.
+    Abandoned,
+    /// The office read what was recorded; no department was asked.
+    Read,
+}
+
+impl LookEnd {
+    const ALL: [LookEnd; 6] = [
+        LookEnd::Decided,
+        LookEnd::ConsentRevoked,
+        LookEnd::ConsentUsed,
+        LookEnd::Repeated,
+        LookEnd::Abandoned,
+        LookEnd::Read,
+    ];
+
+    /// The name in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LookEnd::Decided => "decided",
+            LookEnd::ConsentRevoked => "consent_revoked",
+            LookEnd::ConsentUsed => "consent_used",
+            LookEnd::Repeated => "repeated",
+            LookEnd::Abandoned => "abandoned",
+            LookEnd::Read => "read",
+        }
+    }
+}
+
+impl fmt::Display for LookEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for LookEnd {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<LookEnd, UnknownName> {
+        LookEnd::ALL.into_iter().find(|end| end.as_str() == text).ok_or_else(|| UnknownName(text.to_owned()))
+    }
+}
+
+/// One look at one firm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// Its id, a UUID v7.
+    pub id: LookId,
+    /// The firm.
+    pub uscc: Uscc,
+    /// Who looked.
+    pub by: LookBy,
+    /// The consent under which; `None` where the office read what was recorded.
+    pub consent: Option<ConsentId>,
+    /// What for: a purpose of the consent, or what the office did.
+    pub purpose: String,
+    /// When it was made.
+    pub at: Timestamp,
+    /// What it came to.
+    pub end: LookEnd,
+    /// The decision that it led to, or that the office read.
+    pub decision: Option<DecisionId>,
+    /// The departments that were asked.
+    pub asked: Vec<SourceKind>,
+    /// What came back of each; empty where nobody waited for it.
+    pub answers: Vec<EvidenceLine>,
+}
+
+impl Look {
+    /// The look that led to a decision. Decision and look share their UUID: one look, one decision.
+    pub fn of(record: &DecisionRecord) -> Look {
+        let decision = &record.decision;
+        let answers = asked_of(&decision.evidence);
+        Look {
+            id: LookId(decision.id.0),
+            uscc: decision.request.uscc.clone(),
+            by: LookBy::Bank(decision.bank),
+            consent: Some(decision.request.consent_id),
+            purpose: decision.request.purpose.clone(),
+            at: decision.decided_at,
+            end: LookEnd::Decided,
+            decision: Some(decision.id),
+            asked: answers.iter().map(|line| line.source).collect(),
+            answers,
+        }
+    }
+}
+
+/// The lines of the departments that were asked at all.
+pub fn asked_of(lines: &[EvidenceLine]) -> Vec<EvidenceLine> {
+    let asked = |line: &&EvidenceLine| line.status != super::EvidenceStatus::NotCovered;
+    lines.iter().filter(asked).cloned().collect()
+}
