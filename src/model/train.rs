@@ -12,6 +12,7 @@ use super::fit::FitError;
 use super::golden::golden_rows;
 use super::measure::measure;
 use super::period::{Timeline, timeline};
+use super::regime::double_counting;
 use super::scaling::round_points;
 use super::screen::screen;
 use super::spec::{SpecError, TrainingSpec};
@@ -136,6 +137,8 @@ pub fn train(
     left_out.extend(in_points.left_out.into_iter().chain(tables.left_out.iter().cloned()));
     let mut warnings = time.warnings.clone();
     warnings.extend(tables.warnings.iter().cloned());
+    let taken: Vec<&str> = in_points.characteristics.iter().map(|table| table.feature.as_str()).collect();
+    warnings.extend(double_counting(&taken, data, &time.rows));
     warnings.extend(self::warnings(&in_points.characteristics, bads as u64, calibration, spec));
     let mut artifact = Artifact {
         format: FORMAT.to_owned(),
