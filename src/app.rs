@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::decide::{Decider, Engine, EngineError};
+use crate::decide::{Decider, Engine, EngineError, rescore_due};
 use crate::http::api::decisions::KeysInUse;
 use crate::http::auth::Quotas;
 use crate::http::body::BodyLimits;
@@ -29,6 +29,9 @@ use crate::store::{Store, StoreError};
 
 /// The shipped model, for where no file is at its place.
 const BUILT_IN_MODEL: &[u8] = include_bytes!("../models/district-scorecard.json");
+
+/// How long after a failed run decisions are judged again.
+const RESCORE_RETRY: Duration = Duration::from_secs(600);
 
 /// The service, bound to its addresses and ready to run.
 pub struct App {
@@ -129,11 +132,13 @@ impl App {
         let interrupt = signal(SignalKind::interrupt())?;
         let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
         let purge = tokio::spawn(purge(self.store.clone(), self.settings.sources.rejected_keep_days));
+        let rescore = tokio::spawn(rescore_daily(self.store.clone(), self.decider.clone()));
         let reload = tokio::spawn(reload(hang_up, self.settings, self.decider, self.readiness));
         tracing::info!(address = %self.address, management = %self.management_address, "serving");
         let served = futures_util::future::try_join(self.server, self.management).await;
         reload.abort();
         purge.abort();
+        rescore.abort();
         self.store.close().await;
         served?;
         // The drain task ends the management listener last; nothing of it is left to wait for when a listener failed.
@@ -229,6 +234,30 @@ async fn purge(store: Store, keep_days: u32) {
         // A thousand at a time, until none is left.
         while store.purge_rejected(keep_days, Timestamp::now()).await.is_ok_and(|purged| purged > 0) {}
     }
+}
+
+/// At the start and every day after midnight in China, judges again what adverse facts have left. On several replicas each does
+/// it and the first one counts. Where it fails it is tried again after a while: facts must leave the same day.
+async fn rescore_daily(store: Store, decider: web::Data<Decider>) {
+    loop {
+        let wait = match rescore_due(&store, &decider.engine(), Timestamp::now()).await {
+            Ok(counts) => {
+                tracing::info!(rescored = counts.rescored, revoked = counts.revoked, "decisions judged again");
+                until_tomorrow(Timestamp::now())
+            }
+            Err(error) => {
+                tracing::error!(%error, "decisions could not be judged again; to be tried again");
+                RESCORE_RETRY
+            }
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// The time until a minute after the next midnight in China.
+fn until_tomorrow(now: Timestamp) -> Duration {
+    let since_midnight = (now.as_second() + 8 * 3600).rem_euclid(86_400);
+    Duration::from_secs((86_400 - since_midnight + 60).unsigned_abs())
 }
 
 /// On SIGHUP loads model and policy anew; a pair that cannot be used is refused and the old one serves on.

@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod one_file;
 pub mod progress;
 pub mod rejected;
+pub mod rescore;
 pub mod sandbox;
 pub mod score;
 pub mod serve;

@@ -3,8 +3,10 @@
 
 mod asking;
 mod departments;
+mod disputes;
 mod engine;
 mod open_look;
+mod rescore;
 mod verify;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,8 +23,10 @@ use crate::store::{Committed, DecisionEntry, IdempotencyEntry, Store, StoreError
 use asking::open_case;
 pub use asking::{Asker, DecideError, Decided};
 pub use departments::SourceHealth;
+pub use disputes::{fact_of_code, reason_rests_on};
 pub use engine::{Engine, EngineError, Occasion};
 use open_look::OpenLook;
+pub use rescore::{RescoreCounts, rescore_due};
 pub use verify::{Difference, Extract, RecordFile, VerifyError};
 
 /// Makes decisions online: asks the departments, judges, records.
@@ -100,7 +104,8 @@ impl Decider {
         let id = DecisionId(Uuid::now_v7());
         let now = now.saturating_add(SignedDuration::try_from(started.elapsed()).unwrap_or_default()).unwrap_or(now);
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };
-        let record = engine.judge(occasion, dossier);
+        let disputes = self.store.disputes_about(&dossier.uscc).await?;
+        let record = engine.marked(engine.judge(occasion, dossier), &disputes);
         let case = open_case(asker, &record);
         let idempotency = remember(&record);
         let entry = DecisionEntry { record: record.clone(), case, idempotency };

@@ -4,7 +4,9 @@
 
 pub mod case;
 pub mod consent;
+pub mod day;
 pub mod decision;
+pub mod dispute;
 pub mod evidence;
 pub mod fen;
 pub mod id;
@@ -13,21 +15,25 @@ pub mod look;
 pub mod month;
 pub mod notice;
 pub mod rejected;
+pub mod rescore;
 pub mod size;
 pub mod uscc;
 pub mod user;
 
 pub use case::{Case, CaseState, Review, Verdict};
 pub use consent::{Consent, ConsentPass, ConsentRefusal, FirmHistory, Scope};
+pub use day::china_date;
 pub use decision::{Decision, DecisionRecord, Outcome};
+pub use dispute::{Dispute, DisputeMark, DisputeVerdict, DisputedFact, Resolution, Standing};
 pub use evidence::{Dossier, Evidence, EvidenceStatus, SourceKind};
 pub use fen::Fen;
-pub use id::{BankId, CaseId, ConsentId, DecisionId, KeyId, LookId, NoticeId, UserId};
+pub use id::{BankId, CaseId, ConsentId, DecisionId, DisputeId, KeyId, LookId, NoticeId, RescoreId, UserId};
 pub use language::Language;
 pub use look::{Look, LookBy, LookEnd};
 pub use month::Month;
 pub use notice::{Notice, NoticeKind};
 pub use rejected::RejectedReply;
+pub use rescore::Rescore;
 pub use size::FirmSize;
 pub use uscc::{Uscc, UsccError, UsccVerdict};
 pub use user::{Role, User};

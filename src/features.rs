@@ -126,6 +126,13 @@ impl FeatureVector {
         self.0.get(position).copied().flatten()
     }
 
+    /// The vector in which these features are missing.
+    pub fn without(mut self, hidden: impl Fn(&Feature) -> bool) -> FeatureVector {
+        let values = self.0.iter_mut().zip(catalogue());
+        values.filter(|(_, feature)| hidden(feature)).for_each(|(value, _)| *value = None);
+        self
+    }
+
     /// The value of the feature with this name.
     pub fn get(&self, name: &str) -> Option<f64> {
         catalogue().position(|feature| feature.name == name).and_then(|position| self.at(position))

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use yuxin::cli::serve::ConfigArgs;
 use yuxin::cli::{
-    audit, check, consents, decisions, demo, doctor, evaluate, export, features, keys, ledger, sandbox, score, serve,
-    sources, train, users, verify,
+    audit, check, consents, decisions, demo, doctor, evaluate, export, features, keys, ledger, rescore, sandbox, score,
+    serve, sources, train, users, verify,
 };
 
 /// Yuxin (虞信): credit scoring for small and micro firms
@@ -79,6 +79,8 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Judge decisions again whose adverse facts have expired
+    Rescore(rescore::RescoreArgs),
     /// The settings
     Config {
         #[command(flatten)]
@@ -140,6 +142,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Audit { config, command } => audit::run(command, &serve::open_store(&config).await?).await?,
         Command::Config { config, command: ConfigCommand::Check(args) } => check::run(&config, &args)?,
         Command::Sources { config, command } => sources::run(&config, command).await?,
+        Command::Rescore(args) => rescore::run(&args).await?,
         Command::Doctor(args) => doctor::run(&args).await?,
     }
     Ok(())

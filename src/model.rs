@@ -30,6 +30,7 @@ mod lookup;
 pub mod measure;
 mod newton;
 pub mod period;
+mod regime;
 pub mod report;
 pub mod scaling;
 pub mod scorecard;

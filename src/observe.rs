@@ -34,6 +34,7 @@ pub struct Metrics {
     store_commit: Histogram,
     cases: IntGaugeVec,
     cases_overdue: IntGauge,
+    disputes_overdue: IntGauge,
     model_info: IntGaugeVec,
 }
 
@@ -111,6 +112,10 @@ impl Metrics {
             )?,
             cases: IntGaugeVec::new(Opts::new("yuxin_cases", "Cases of the finance office, by state."), &["state"])?,
             cases_overdue: IntGauge::new("yuxin_cases_overdue", "Cases past their due date and not closed.")?,
+            disputes_overdue: IntGauge::new(
+                "yuxin_disputes_overdue",
+                "Disputes past their due date and without a written answer.",
+            )?,
             model_info: IntGaugeVec::new(
                 Opts::new("yuxin_model_info", "1 for the model that is serving."),
                 &["model", "sha256"],
@@ -142,6 +147,7 @@ impl Metrics {
         r.register(Box::new(self.store_commit.clone()))?;
         r.register(Box::new(self.cases.clone()))?;
         r.register(Box::new(self.cases_overdue.clone()))?;
+        r.register(Box::new(self.disputes_overdue.clone()))?;
         r.register(Box::new(self.model_info.clone()))
     }
 
@@ -209,6 +215,11 @@ impl Metrics {
     /// How many cases are overdue, counted afresh.
     pub fn cases_overdue(&self, count: i64) {
         self.cases_overdue.set(count);
+    }
+
+    /// How many disputes are overdue, counted afresh.
+    pub fn disputes_overdue(&self, count: i64) {
+        self.disputes_overdue.set(count);
     }
 
     /// This model serves from now on, and no other.

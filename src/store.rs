@@ -13,6 +13,7 @@ mod column;
 mod consents;
 mod database;
 mod decisions;
+mod disputes;
 mod idempotency;
 mod keys;
 mod looks;
@@ -21,6 +22,7 @@ mod passwords;
 mod probe;
 mod queue;
 mod rejected;
+mod rescores;
 mod sessions;
 mod users;
 mod writer;
@@ -37,6 +39,7 @@ use crate::observe::Metrics;
 
 pub use audit::{AuditProblem, AuditReport};
 pub use decisions::{Committed, DecisionEntry};
+pub use disputes::DisputeCounts;
 pub use idempotency::{IdempotencyEntry, StoredReply};
 pub use keys::{BankIdentity, KeyInfo, NewKey};
 pub use looks::LedgerLine;
@@ -90,6 +93,15 @@ pub enum StoreError {
     /// The case is closed; it takes no more reviews.
     #[error("the case is closed")]
     CaseClosed,
+    /// There is no such dispute.
+    #[error("there is no such dispute")]
+    NoSuchDispute,
+    /// The same fact of the same decision is disputed already, and not yet answered.
+    #[error("this fact is disputed already")]
+    DisputeOpen,
+    /// The dispute has been answered.
+    #[error("the dispute has been answered")]
+    DisputeResolved,
     /// There is no such user, or the user is disabled.
     #[error("there is no such user, or the user is disabled")]
     NoSuchUser,

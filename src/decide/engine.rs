@@ -1,11 +1,14 @@
 //! A model and a policy that fit each other, applied to one dossier: pure, whatever the occasion.
 
-use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
+use jiff::Timestamp;
 use thiserror::Error;
 
+use super::disputes::rests_on;
 use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Provenance, Reason, ScoreInterval, VersionRef};
 use crate::domain::evidence::EvidenceLine;
-use crate::domain::{BankId, CaseId, Decision, DecisionId, DecisionRecord, Dossier, SourceKind};
+use crate::domain::{
+    BankId, CaseId, Decision, DecisionId, DecisionRecord, DisputedFact, Dossier, SourceKind, china_date,
+};
 use crate::features::{self, Feature, FeatureVector};
 use crate::model::{Model, Value};
 use crate::policy::{Finding, Policy, PolicyError};
@@ -80,12 +83,23 @@ impl Engine {
 
     /// Judges one firm: features → score → policy → record.
     pub fn judge(&self, occasion: Occasion, dossier: Dossier) -> DecisionRecord {
-        let on = local_date(occasion.now);
-        let vector = features::extract(&dossier, on);
+        self.judge_without(occasion, dossier, None)
+    }
+
+    /// The same where what is computed from a disputed fact is missing, as if nobody had said it.
+    pub(super) fn judge_without(
+        &self,
+        occasion: Occasion,
+        dossier: Dossier,
+        disputed: Option<&DisputedFact>,
+    ) -> DecisionRecord {
+        let on = china_date(occasion.now);
+        let hidden = |feature: &Feature| disputed.is_some_and(|fact| rests_on(feature, fact));
+        let vector = features::extract(&dossier, on).without(hidden);
         let row: Vec<Value<'static>> = self.row(&vector);
         let score = self.model.score(&row);
         let evidence = dossier.lines();
-        let open = self.open_columns(&vector, &evidence);
+        let open = self.open_columns(&vector, &evidence, hidden);
         let incomplete = self.incomplete_sources(&open);
         // The lowest and the highest score over all bins of the open columns.
         let interval = (!incomplete.is_empty()).then(|| {
@@ -125,6 +139,7 @@ impl Engine {
             decided_at: occasion.now,
             valid_until: occasion.now.saturating_add(self.validity()).unwrap_or(Timestamp::MAX),
             request: occasion.request,
+            disputes: Vec::new(),
         };
         let points = self.points(&row, &vector, &decision.evidence);
         DecisionRecord { decision, features: vector.by_name(), staff_basis, points, dossier }
@@ -137,8 +152,14 @@ impl Engine {
 
     /// For each column, whether its value is missing because the evidence is: the source gave no record, or does not share the
     /// part that the feature needs. A value that cannot be computed from evidence that is there is not open: it is what it is.
-    fn open_columns(&self, vector: &FeatureVector, lines: &[EvidenceLine]) -> Vec<bool> {
-        self.columns.iter().map(|(at, feature)| vector.at(*at).is_none() && lacks(lines, feature)).collect()
+    fn open_columns(
+        &self,
+        vector: &FeatureVector,
+        lines: &[EvidenceLine],
+        hidden: impl Fn(&Feature) -> bool,
+    ) -> Vec<bool> {
+        let is_open = |feature| lacks(lines, feature) || hidden(feature);
+        self.columns.iter().map(|(at, feature)| vector.at(*at).is_none() && is_open(feature)).collect()
     }
 
     /// Sources with a column that is open, in the order of [`SourceKind::ALL`].
@@ -184,9 +205,4 @@ impl Engine {
 /// Whether the evidence that a feature is computed from is not there.
 pub(super) fn lacks(lines: &[EvidenceLine], feature: &Feature) -> bool {
     lines.iter().find(|line| line.source == feature.source).is_none_or(|line| line.lacks(feature.part))
-}
-
-/// The date in Shaoxing: China keeps one time zone, UTC+8, without summer time.
-pub fn local_date(now: Timestamp) -> Date {
-    Zoned::new(now, TimeZone::fixed(jiff::tz::offset(8))).date()
 }

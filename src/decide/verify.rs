@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use thiserror::Error;
 
-use super::engine::{Engine, EngineError, Occasion, REASONS_MAX, lacks, local_date};
+use super::engine::{Engine, EngineError, Occasion, REASONS_MAX, lacks};
 use crate::domain::decision::{
     CharacteristicPoints, DecisionRequest, Provenance, Reason, ReferReason, ScoreInterval, VersionRef,
 };
 use crate::domain::evidence::EvidenceLine;
-use crate::domain::{CaseId, Decision, DecisionId, DecisionRecord, Fen, FirmSize, Outcome};
+use crate::domain::{CaseId, Decision, DecisionId, DecisionRecord, DisputeMark, Fen, FirmSize, Outcome, china_date};
 use crate::features::{self, Feature};
 use crate::model::{Model, Value};
 use crate::policy::Policy;
@@ -172,7 +172,7 @@ impl RecordFile {
     pub fn verify(&self, model: Model, policy: Option<Policy>) -> Result<Vec<CharacteristicPoints>, VerifyError> {
         same("/decision/model/sha256", &self.extract.decision.model.sha256, model.sha256())?;
         if let Some(record) = &self.record {
-            let on = local_date(record.decision.decided_at);
+            let on = china_date(record.decision.decided_at);
             same("/decision/evidence", &record.decision.evidence, record.dossier.lines())?;
             same("/features", &record.features, features::extract(&record.dossier, on).by_name())?;
         }
@@ -197,6 +197,10 @@ fn judge_again(record: &DecisionRecord, engine: &Engine) -> DecisionRecord {
         case_id: decision.case_id.unwrap_or(CaseId(decision.id.0)),
     };
     let mut again = engine.judge(occasion, record.dossier.clone());
+    // Which disputes were open is not in the evidence; what each of them would change is.
+    let marks = decision.disputes.iter().cloned();
+    again.decision.disputes =
+        marks.map(|mark| DisputeMark { without: engine.standing_without(record, &mark.fact), ..mark }).collect();
     for (computed, recorded) in again.points.iter_mut().zip(&record.points) {
         forget_unless_recorded(computed, recorded);
     }

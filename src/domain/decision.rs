@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Dossier, EvidenceLine, EvidenceStatus};
 use super::size::StaffBasis;
-use super::{BankId, CaseId, ConsentId, DecisionId, Fen, FirmSize, SourceKind, Uscc};
+use super::{BankId, CaseId, ConsentId, DecisionId, DisputeMark, Fen, FirmSize, SourceKind, Uscc};
 
 /// What the policy says of a firm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,6 +137,9 @@ pub struct Decision {
     pub valid_until: Timestamp,
     /// The office's case, where there is one.
     pub case_id: Option<CaseId>,
+    /// Disputes on facts of the firm that were open when it was decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputes: Vec<DisputeMark>,
 }
 
 /// The points of one characteristic, for the waterfall on the case page and for verification.

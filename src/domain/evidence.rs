@@ -200,6 +200,46 @@ impl Dossier {
         ]
     }
 
+    /// The parts of a source's record that can be disputed by themselves.
+    pub fn parts_of(source: SourceKind) -> &'static [&'static str] {
+        match source {
+            SourceKind::Tax => &[
+                "status",
+                "industry",
+                "registered_on",
+                "declared_heads",
+                "total_assets",
+                "rating",
+                "filings",
+                "arrears",
+                "invoices",
+            ],
+            SourceKind::SocialInsurance => &["months", "arrears", "minimum_base"],
+            SourceKind::PaymentHistory => &["bills", "loans", "supplier_delays", "wage_arrears", "enforcements"],
+        }
+    }
+
+    /// The dossier as if a part had not been shared, or, with no part, as if the source had not answered. A part without which
+    /// there is no record (`months`) takes the source with it.
+    pub fn without(mut self, source: SourceKind, part: Option<&str>) -> Dossier {
+        fn gone<R>() -> Evidence<R> {
+            Evidence::missing(EvidenceStatus::Unavailable, "left out")
+        }
+        match (source, part) {
+            (SourceKind::Tax, None) => self.tax = gone(),
+            (SourceKind::SocialInsurance, None | Some("months")) => self.social_insurance = gone(),
+            (SourceKind::PaymentHistory, None) => self.payment_history = gone(),
+            (SourceKind::Tax, Some(part)) => self.tax.record.iter_mut().for_each(|record| record.drop_part(part)),
+            (SourceKind::SocialInsurance, Some(part)) => {
+                self.social_insurance.record.iter_mut().for_each(|record| record.drop_part(part));
+            }
+            (SourceKind::PaymentHistory, Some(part)) => {
+                self.payment_history.record.iter_mut().for_each(|record| record.drop_part(part));
+            }
+        }
+        self
+    }
+
     /// Whether the source gave a record.
     pub fn has(&self, source: SourceKind) -> bool {
         match source {

@@ -45,4 +45,8 @@ ids! {
     LookId,
     /// A notice to a bank.
     NoticeId,
+    /// A dispute.
+    DisputeId,
+    /// A re-score of a decision.
+    RescoreId,
 }

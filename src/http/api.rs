@@ -2,6 +2,7 @@
 
 pub mod consents;
 pub mod decisions;
+pub mod disputes;
 pub mod looks;
 pub mod notices;
 
@@ -28,6 +29,13 @@ pub fn configure(routes: &mut web::ServiceConfig) {
                 .default_service(other()),
         )
         .service(web::resource("/v1/decisions/{id}").route(web::get().to(decisions::show)).default_service(other()))
+        .service(
+            web::resource("/v1/disputes")
+                .route(web::post().to(disputes::open))
+                .route(web::get().to(disputes::list))
+                .default_service(other()),
+        )
+        .service(web::resource("/v1/disputes/{id}").route(web::get().to(disputes::show)).default_service(other()))
         .service(
             web::resource("/v1/decisions/{id}/record").route(web::get().to(decisions::record)).default_service(other()),
         )

@@ -24,7 +24,7 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .route("/version", web::get().to(version));
 }
 
-/// The metrics, with the cases counted afresh. Where the store does not answer in time, the last counts stay.
+/// The metrics, with cases and disputes counted afresh. Where the store does not answer in time, the last counts stay.
 async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>) -> HttpResponse {
     match tokio::time::timeout(PROBE_TIMEOUT, store.count_cases(Timestamp::now())).await {
         Ok(Ok(counts)) => {
@@ -36,6 +36,11 @@ async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>) -> HttpRe
         }
         Ok(Err(error)) => tracing::warn!(%error, "cases could not be counted"),
         Err(_) => tracing::warn!("cases could not be counted in time"),
+    }
+    match tokio::time::timeout(PROBE_TIMEOUT, store.count_disputes(Timestamp::now())).await {
+        Ok(Ok(counts)) => metrics.disputes_overdue(i64::try_from(counts.overdue).unwrap_or(i64::MAX)),
+        Ok(Err(error)) => tracing::warn!(%error, "disputes could not be counted"),
+        Err(_) => tracing::warn!("disputes could not be counted in time"),
     }
     match metrics.render() {
         Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text),

@@ -1,4 +1,5 @@
-//! The finance office's console under `/console`: log-in, the queue of cases, the page of one case with its review.
+//! The finance office's console under `/console`: log-in, the queue of cases, the page of one case with its review, and
+//! disputes.
 //!
 //! Plain pages and forms: every page works without a script, and none is sent. A firm's code or name never stands in an
 //! address, which proxies log; cases are addressed by their own id, and the words of a search travel in a form and a cookie.
@@ -9,6 +10,7 @@ mod characteristic;
 mod chart;
 mod clock;
 mod departments;
+mod disputes;
 mod evidence;
 mod failure;
 mod form;
@@ -61,6 +63,10 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/ledger", web::get().to(ledger::show))
         .route("/ledger", web::post().to(ledger::search))
         .route("/sources", web::get().to(departments::show))
+        .route("/disputes", web::get().to(disputes::list))
+        .route("/disputes", web::post().to(disputes::take_in))
+        .route("/disputes/{id}", web::get().to(disputes::show))
+        .route("/disputes/{id}", web::post().to(disputes::resolve))
         .route("/assets/{version}/{name}", web::get().to(assets::serve))
         .default_service(web::to(failure::no_such_page));
     config.service(routes);

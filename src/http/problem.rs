@@ -67,6 +67,8 @@ problems! {
     MethodNotAllowed = 405, "METHOD_NOT_ALLOWED", "此地址不支持该方法", "This address does not offer that method";
     /// The body did not arrive in time.
     BodyTimeout = 408, "BODY_TIMEOUT", "请求体未能按时到达，请重试", "The body did not arrive in time; try again";
+    /// The same fact of the same decision is disputed and not yet answered.
+    DisputeOpen = 409, "DISPUTE_OPEN", "该事实已有异议在处理，请等待书面答复", "This fact is disputed already; wait for the written answer";
     /// The body is too large.
     BodyTooLarge = 413, "BODY_TOO_LARGE", "请求体过大", "The body is too large";
     /// The body is not declared as JSON.

@@ -5,11 +5,13 @@ use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::api::disputes::{FactReply, StandingReply};
 use super::words;
+use crate::decide::reason_rests_on;
 use crate::domain::case::Review;
 use crate::domain::decision::{Reason, VersionRef};
-use crate::domain::evidence::EvidenceLine;
-use crate::domain::{Case, Decision, Language};
+use crate::domain::evidence::{AdverseFact, AdverseKind, EvidenceLine};
+use crate::domain::{Case, Decision, DisputeMark, DisputeVerdict, Language, Rescore, china_date};
 use crate::features::{self, Feature};
 
 /// A decision.
@@ -55,15 +57,63 @@ pub struct DecisionReply {
     case_id: Option<String>,
     /// What the finance office said; null until it has.
     review: Option<ReviewReply>,
+    /// Disputes on facts of the firm that are open, and this bank's own on this decision.
+    disputes: Vec<DisputeMarkReply>,
+    /// The decision judged again because an adverse fact left the score; null while none has. The decision itself stays as it is:
+    /// ask anew to have one that stands on it.
+    rescore: Option<RescoreReply>,
     /// What this answer is and is not.
     notice: String,
 }
 
+/// A dispute, as an answer tells of it.
+#[derive(Debug, Serialize, ToSchema)]
+struct DisputeMarkReply {
+    /// The dispute's id; null where another bank sent it.
+    id: Option<String>,
+    /// What is disputed; null: the decision as a whole.
+    fact: Option<FactReply>,
+    /// `open`, `upheld`, `rejected` or `corrected`.
+    state: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    opened_at: Timestamp,
+    /// The last day for the office's written answer.
+    #[schema(value_type = String, format = Date)]
+    due_on: Date,
+    /// The score with the disputed fact.
+    score_with: i64,
+    /// How the firm stands without it; null where that is not known or the decision as a whole is disputed.
+    without: Option<StandingReply>,
+}
+
+/// A decision judged again.
+#[derive(Debug, Serialize, ToSchema)]
+struct RescoreReply {
+    #[schema(value_type = String, format = DateTime)]
+    rescored_at: Timestamp,
+    /// The facts that count no more.
+    left: Vec<LeftReply>,
+    /// How the firm stands now.
+    standing: StandingReply,
+}
+
+/// An adverse fact that counts no more.
+#[derive(Debug, Serialize, ToSchema)]
+struct LeftReply {
+    source: &'static str,
+    /// `enforcement`, `wage_arrears`, `tax_arrears`, `contribution_arrears` or `delinquency`.
+    #[schema(value_type = String)]
+    kind: AdverseKind,
+    /// The first day on which it counted no more.
+    #[schema(value_type = Option<String>, format = Date)]
+    leaves_on: Option<Date>,
+}
+
 /// The lowest and highest possible score.
 #[derive(Debug, Serialize, ToSchema)]
-struct IntervalReply {
-    low: i64,
-    high: i64,
+pub struct IntervalReply {
+    pub(super) low: i64,
+    pub(super) high: i64,
 }
 
 /// A principal reason.
@@ -79,6 +129,8 @@ struct ReasonReply {
     text: String,
     /// What the firm can do about it.
     remedy: Option<String>,
+    /// Whether a dispute on the fact behind it is open.
+    disputed: bool,
 }
 
 /// Why a person must look.
@@ -110,6 +162,8 @@ struct EvidenceReply {
     not_shared: Vec<String>,
     /// Parts that the firm's consent does not cover, which were dropped unseen: missing, not clean.
     not_covered: Vec<String>,
+    /// Whether a dispute on something that the department says is open.
+    disputed: bool,
 }
 
 /// Id and SHA-256 of a model or a policy.
@@ -166,15 +220,46 @@ impl DecisionReply {
                     text: words::refer_reason(language, reason).explanation,
                 })
                 .collect(),
-            evidence: decision.evidence.iter().map(evidence_reply).collect(),
+            evidence: decision.evidence.iter().map(|line| evidence_reply(line, decision)).collect(),
             model: version_reply(&decision.model),
             policy: version_reply(&decision.policy),
             decided_at: decision.decided_at,
             valid_until: valid_until(decision, closing),
             case_id: decision.case_id.map(|id| id.to_string()),
             review: case.and_then(|case| review_reply(decision, case)),
+            disputes: decision.disputes.iter().map(|mark| dispute_reply(mark, decision)).collect(),
+            rescore: None,
             notice: words::notice(language),
         }
+    }
+
+    /// The same with what came of judging it again.
+    pub fn rescored(self, rescore: Option<&Rescore>) -> DecisionReply {
+        let left =
+            |fact: &AdverseFact| LeftReply { source: fact.source.as_str(), kind: fact.kind, leaves_on: fact.leaves_on };
+        let rescore = rescore.map(|rescore| RescoreReply {
+            rescored_at: rescore.at,
+            left: rescore.left.iter().map(left).collect(),
+            standing: StandingReply::of(&rescore.after),
+        });
+        DecisionReply { rescore, ..self }
+    }
+}
+
+/// Disputes that wait for an answer.
+fn open_disputes(decision: &Decision) -> impl Iterator<Item = &DisputeMark> {
+    decision.disputes.iter().filter(|mark| mark.verdict.is_none())
+}
+
+fn dispute_reply(mark: &DisputeMark, decision: &Decision) -> DisputeMarkReply {
+    DisputeMarkReply {
+        id: (mark.bank == decision.bank).then(|| mark.dispute.to_string()),
+        fact: FactReply::of(&mark.fact),
+        state: mark.verdict.map_or("open", DisputeVerdict::as_str),
+        opened_at: mark.opened_at,
+        due_on: china_date(mark.due_at),
+        score_with: decision.score,
+        without: mark.without.as_ref().map(StandingReply::of),
     }
 }
 
@@ -196,6 +281,7 @@ fn reason_reply(reason: &Reason, decision: &Decision, language: Language) -> Rea
         points_lost: reason.points_lost,
         text,
         remedy,
+        disputed: open_disputes(decision).any(|mark| reason_rests_on(&reason.code, &mark.fact)),
     }
 }
 
@@ -221,7 +307,7 @@ fn missing_text(feature: &Feature, decision: &Decision, language: Language) -> S
     words::text(language, "reason-source-missing", &[("name", name.into()), ("source", source.into())])
 }
 
-fn evidence_reply(line: &EvidenceLine) -> EvidenceReply {
+fn evidence_reply(line: &EvidenceLine, decision: &Decision) -> EvidenceReply {
     EvidenceReply {
         source: line.source.as_str(),
         status: line.status.as_str(),
@@ -229,6 +315,7 @@ fn evidence_reply(line: &EvidenceLine) -> EvidenceReply {
         fetched_at: line.fetched_at,
         not_shared: line.not_shared.clone(),
         not_covered: line.not_covered.clone(),
+        disputed: open_disputes(decision).any(|mark| mark.fact.source == Some(line.source)),
     }
 }
 

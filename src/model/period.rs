@@ -4,7 +4,8 @@ use jiff::civil::Date;
 
 use super::artifact::{Dates, LeftOut};
 use super::dataset::{Dataset, Values};
-use super::spec::{SpecError, TrainingSpec};
+use super::regime;
+use super::spec::{Regime, SpecError, TrainingSpec};
 
 /// Outcomes of each kind that the earlier and the later part must have.
 const OUTCOMES_MIN: usize = 10;
@@ -46,7 +47,13 @@ pub fn timeline(data: &Dataset, spec: &TrainingSpec) -> Result<Timeline, SpecErr
     let all: Vec<usize> = (0..data.bad.len()).collect();
     let mut timeline =
         Timeline { rows: all, later: Vec::new(), dates: None, later_from: None, left_out, warnings: Vec::new() };
-    if columns.len() != 1 && !spec.regime.is_empty() {
+    let features: Vec<&str> = data.columns.iter().map(|c| c.name.as_str()).filter(|name| !excluded(name)).collect();
+    let regimes: Vec<Regime> = spec.regime.iter().cloned().chain(regime::built_in(&features, &spec.regime)).collect();
+    // Without a date in each row, what the specification says of the period is all that is known.
+    let known = spec.period.as_deref().filter(|_| columns.is_empty()).and_then(span_of_words);
+    if known.is_some() {
+        timeline.warn_of_regimes("period", known, &regimes);
+    } else if columns.len() != 1 && !spec.regime.is_empty() {
         timeline.warnings.push(
             "no one column holds the dates of the rows, so whether those trained on span a [[regime]] is not known: name the date of \
              the application as `date` in the specification"
@@ -62,7 +69,8 @@ pub fn timeline(data: &Dataset, spec: &TrainingSpec) -> Result<Timeline, SpecErr
         ));
     } else if let Some((name, dates)) = columns.pop() {
         timeline.split(data, &dates, spec);
-        timeline.warn_of_regimes(&name, &dates, spec);
+        let known = (timeline.rows.iter()).filter_map(|row| dates[*row]).fold(None, widened);
+        timeline.warn_of_regimes(&name, known, &regimes);
         timeline.dates = Some((name, dates));
     }
     Ok(timeline)
@@ -120,14 +128,10 @@ impl Timeline {
         (self.rows, self.later, self.later_from) = (rows, later, Some(from));
     }
 
-    fn warn_of_regimes(&mut self, name: &str, dates: &[Option<Date>], spec: &TrainingSpec) {
-        let trained = self.rows.iter().filter_map(|row| dates[*row]);
-        let Some((first, last)) = trained.fold(None, |span: Option<(Date, Date)>, date| {
-            Some(span.map_or((date, date), |(first, last)| (first.min(date), last.max(date))))
-        }) else {
-            return;
-        };
-        for regime in spec.regime.iter().filter(|regime| first < regime.on && regime.on <= last) {
+    /// Warns of every regime that began within the time that the rows trained on span.
+    fn warn_of_regimes(&mut self, name: &str, span: Option<(Date, Date)>, regimes: &[Regime]) {
+        let Some((first, last)) = span else { return };
+        for regime in regimes.iter().filter(|regime| first < regime.on && regime.on <= last) {
             self.warnings.push(format!(
                 "{name}: the rows trained on run from {first} to {last}, across a change of regime on {} ({}): what was learnt before it may \
                  not hold after it",
@@ -135,6 +139,18 @@ impl Timeline {
             ));
         }
     }
+}
+
+/// The span that holds one more date.
+fn widened(span: Option<(Date, Date)>, date: Date) -> Option<(Date, Date)> {
+    Some(span.map_or((date, date), |(first, last)| (first.min(date), last.max(date))))
+}
+
+/// From the first to the last date in a text like `2024-01 to 2026-06`; `None` where it has fewer than two.
+fn span_of_words(text: &str) -> Option<(Date, Date)> {
+    let words = text.split(|c: char| !c.is_ascii_digit() && c != '-');
+    let dates: Vec<Date> = words.filter_map(|word| date_of_word(word.trim_matches('-'))).collect();
+    if dates.len() < 2 { None } else { dates.into_iter().fold(None, widened) }
 }
 
 /// The dates of a column of words, if all its words are dates.
@@ -189,7 +205,6 @@ fn date_of_number(x: f64) -> Option<Date> {
 #[cfg(test)]
 mod tests {
     use super::super::dataset::Column;
-    use super::super::spec::Regime;
     use super::*;
 
     fn data(months: usize, per_month: usize) -> Dataset {
@@ -243,6 +258,26 @@ mod tests {
         let warnings = timeline(&data, &spec).unwrap().warnings;
         assert!(warnings.len() == 1 && warnings[0].contains("[[regime]] is not known"), "{warnings:?}");
         assert!(timeline(&data, &TrainingSpec::default()).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn a_window_across_the_merger_of_rating_and_insurance_is_warned_of_where_the_rating_is_a_feature() {
+        let mut data = data(20, 30);
+        let Values::Text { levels, .. } = &mut data.columns[1].values else { unreachable!() };
+        // 2024-06 to 2026-01; the latest fifth, kept back, begins in October 2025.
+        *levels = (0..20).map(|m| format!("{}-{:02}-15", 2024 + (m + 5) / 12, (m + 5) % 12 + 1)).collect();
+        let spec = TrainingSpec::default();
+        assert_eq!(timeline(&data, &spec).unwrap().warnings, Vec::<String>::new());
+        data.columns[0].name = "tax_rating".into();
+        let warnings = timeline(&data, &spec).unwrap().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("2025-07-01"), "{warnings:?}");
+        let spec = TrainingSpec { exclude: vec!["tax_rating".into()], ..spec };
+        assert_eq!(timeline(&data, &spec).unwrap().warnings, Vec::<String>::new());
+
+        data.columns.pop();
+        let of = |period: &str| TrainingSpec { period: Some(period.into()), ..TrainingSpec::default() };
+        let warned = |period: &str| timeline(&data, &of(period)).unwrap().warnings.len();
+        assert_eq!(["2024-01 to 2026-06", "2025-07 - 2026-06", "since 2019-01"].map(warned), [1, 0, 0]);
     }
 
     #[test]

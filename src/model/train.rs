@@ -13,6 +13,7 @@ use super::fit::FitError;
 use super::golden::golden_rows;
 use super::measure::measure;
 use super::period::{Timeline, timeline};
+use super::regime::double_counting;
 use super::scaling::round_points;
 use super::screen::screen;
 use super::spec::{SpecError, TrainingSpec};
@@ -148,6 +149,8 @@ pub fn train(
     let mut warnings = time.warnings.clone();
     warnings.extend(tables.warnings.iter().cloned());
     warnings.extend(mixed_columns(data, spec).into_iter().chain(taken_names(&in_points.characteristics)));
+    let taken: Vec<&str> = in_points.characteristics.iter().map(|table| table.feature.as_str()).collect();
+    warnings.extend(double_counting(&taken, data, &time.rows));
     warnings.extend(self::warnings(&in_points.characteristics, bads as u64, calibration, spec));
     let mut artifact = Artifact {
         format: FORMAT.to_owned(),

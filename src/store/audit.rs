@@ -34,6 +34,9 @@ pub(super) enum Kind {
     Decision,
     Look,
     Notice,
+    Dispute,
+    DisputeResolved,
+    Rescore,
     Case,
     Review,
 }
@@ -53,6 +56,9 @@ impl Kind {
             Kind::Look => "look",
             Kind::Notice => "notice",
             Kind::Decision => "decision",
+            Kind::Dispute => "dispute",
+            Kind::DisputeResolved => "dispute_resolved",
+            Kind::Rescore => "rescore",
             Kind::Case => "case",
             Kind::Review => "review",
         }

@@ -9,6 +9,7 @@ use super::consents::Grant;
 use super::database::{execute, fetch};
 use super::idempotency::{self, IdempotencyEntry, StoredReply};
 use super::looks;
+use super::rescores;
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Look, Uscc};
@@ -250,6 +251,7 @@ impl Write for CommitDecision {
             &self.text,
         )?;
         batch.append(Kind::Decision, &id, &self.digest, decision.decided_at).await?;
+        rescores::note_fact_ends(batch, &self.record).await?;
         if let Some(case) = &self.case {
             insert_case(batch, case, decision.decided_at).await?;
         }

@@ -81,6 +81,9 @@ fn is_refusal(error: &StoreError) -> bool {
             | StoreError::NoSuchUser
             | StoreError::NameTaken
             | StoreError::ConsentRefused(_)
+            | StoreError::NoSuchDispute
+            | StoreError::DisputeOpen
+            | StoreError::DisputeResolved
     )
 }
 

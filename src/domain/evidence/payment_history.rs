@@ -24,6 +24,18 @@ pub struct PaymentHistoryRecord {
 }
 
 impl PaymentHistoryRecord {
+    /// Makes it a record in which the department does not share this part.
+    pub(super) fn drop_part(&mut self, part: &str) {
+        match part {
+            "bills" => self.bills = None,
+            "loans" => self.loans = None,
+            "supplier_delays" => self.supplier_delays = None,
+            "wage_arrears" => self.wage_arrears = None,
+            "enforcements" => self.enforcements = None,
+            _ => {}
+        }
+    }
+
     /// The parts that are not shared, by their names in the record.
     pub fn not_shared(&self) -> Vec<String> {
         super::absent_parts([

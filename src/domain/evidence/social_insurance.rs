@@ -21,6 +21,15 @@ pub struct SocialInsuranceRecord {
 }
 
 impl SocialInsuranceRecord {
+    /// Makes it a record in which the department does not share this part.
+    pub(super) fn drop_part(&mut self, part: &str) {
+        match part {
+            "arrears" => self.arrears = None,
+            "minimum_base" => self.minimum_base = None,
+            _ => {}
+        }
+    }
+
     /// The parts that the department does not share, by their names in the record.
     pub fn not_shared(&self) -> Vec<String> {
         super::absent_parts([("arrears", self.arrears.is_none()), ("minimum_base", self.minimum_base.is_none())])

@@ -48,6 +48,22 @@ impl TaxRecord {
         ])
     }
 
+    /// Makes it a record in which the department does not share this part.
+    pub(super) fn drop_part(&mut self, part: &str) {
+        match part {
+            "status" => self.status = None,
+            "industry" => self.industry = None,
+            "registered_on" => self.registered_on = None,
+            "declared_heads" => self.declared_heads = None,
+            "total_assets" => self.total_assets = None,
+            "rating" => self.rating = None,
+            "filings" => self.filings = None,
+            "arrears" => self.arrears = None,
+            "invoices" => self.invoices = None,
+            _ => {}
+        }
+    }
+
     /// A record of which the department shares nothing but its date.
     pub fn sharing_nothing(as_of: Date) -> TaxRecord {
         TaxRecord {

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{is_purpose, parse_code, purpose_rule};
 use crate::decide::{Decided, Decider, Extract};
 use crate::domain::decision::DecisionRequest;
-use crate::domain::{BankId, DecisionId, DecisionRecord, Fen, Language};
+use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Fen, Language};
 use crate::http::auth::Bank;
 use crate::http::body::{Json, read_json};
 use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said, language};
@@ -187,11 +187,31 @@ fn check(ask: &DecisionAsk) -> Result<DecisionRequest, Problem> {
     (status = 200, description = "The decision", body = DecisionReply),
     (status = 404, description = "No such decision of this bank", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub async fn show(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+pub async fn show(
+    bank: Bank,
+    request: HttpRequest,
+    store: web::Data<Store>,
+    decider: web::Data<Decider>,
+) -> Result<HttpResponse, Problem> {
     let not_found = || Problem::new(ProblemKind::NotFound);
     let id: DecisionId = request.match_info().query("id").parse().map_err(|_| not_found())?;
     let (record, case) = store.decision(id, bank.id()).await?.ok_or_else(not_found)?;
-    Ok(HttpResponse::Ok().json(DecisionReply::new(&record.decision, case.as_ref(), language(&request))))
+    let reply = as_it_stands(record, case.as_ref(), &store, &decider, language(&request)).await?;
+    Ok(HttpResponse::Ok().json(reply))
+}
+
+/// The reply for a stored decision with what came after it: the office's review, disputes, a re-score.
+async fn as_it_stands(
+    mut record: DecisionRecord,
+    case: Option<&Case>,
+    store: &Store,
+    decider: &Decider,
+    language: Language,
+) -> Result<DecisionReply, Problem> {
+    let disputes = store.disputes_about(&record.decision.request.uscc).await?;
+    record.decision.disputes = decider.engine().marks(&record, &disputes);
+    let rescore = store.rescore_of(record.decision.id, record.decision.bank).await?;
+    Ok(DecisionReply::new(&record.decision, case, language).rescored(rescore.as_ref()))
 }
 
 /// The record of a decision: what was computed from which values, and the source, as-of date and reply digest behind each. Save it
@@ -231,7 +251,12 @@ pub struct DecisionPage {
     (status = 200, description = "A page of decisions", body = DecisionPage),
     (status = 422, description = "The query has errors", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub async fn list(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+pub async fn list(
+    bank: Bank,
+    request: HttpRequest,
+    store: web::Data<Store>,
+    decider: web::Data<Decider>,
+) -> Result<HttpResponse, Problem> {
     let invalid = |zh: &str, en: &str| Problem::new(ProblemKind::Invalid).detail(Said::new(zh, en));
     let ask = web::Query::<ListAsk>::from_query(request.query_string()).map_err(|_| {
         invalid("查询参数只有 uscc 和 cursor，各至多一次", "the query takes uscc and cursor, each once")
@@ -247,9 +272,10 @@ pub async fn list(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> 
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
     let language = language(&request);
-    let page = DecisionPage {
-        next_cursor: found.last().filter(|_| more).map(|(record, _)| record.decision.id.to_string()),
-        decisions: found.iter().map(|(r, case)| DecisionReply::new(&r.decision, case.as_ref(), language)).collect(),
-    };
-    Ok(HttpResponse::Ok().json(page))
+    let next_cursor = found.last().filter(|_| more).map(|(record, _)| record.decision.id.to_string());
+    let mut decisions = Vec::with_capacity(found.len());
+    for (record, case) in found {
+        decisions.push(as_it_stands(record, case.as_ref(), &store, &decider, language).await?);
+    }
+    Ok(HttpResponse::Ok().json(DecisionPage { decisions, next_cursor }))
 }

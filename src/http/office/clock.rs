@@ -18,8 +18,13 @@ pub fn clock(case: &Case, now: Timestamp, words: Words) -> Clock {
     if case.state == CaseState::Closed {
         return Clock { text: words.t("due-closed"), class: "done" };
     }
-    let days = figures::days_between(now, case.due_at);
-    if case.overdue(now) {
+    until(case.due_at, now, words)
+}
+
+/// The clock of something open that is due at `due_at`; days are counted by the calendar in China.
+pub fn until(due_at: Timestamp, now: Timestamp, words: Words) -> Clock {
+    let days = figures::days_between(now, due_at);
+    if now > due_at {
         let text = match -days {
             0 => words.t("due-overdue-today"),
             days => words.with("due-overdue-days", &[("days", days.into())]),

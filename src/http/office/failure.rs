@@ -66,7 +66,7 @@ impl Failure {
     /// What a failing store means to the reader; the details go to the log.
     pub fn store(error: &StoreError, words: Words) -> Failure {
         let kind = match error {
-            StoreError::NoSuchCase => Kind::NotFound,
+            StoreError::NoSuchCase | StoreError::NoSuchDispute => Kind::NotFound,
             error => {
                 tracing::error!(%error, "the console cannot use the store");
                 Kind::Unavailable

@@ -6,9 +6,11 @@ use super::super::cases::{CaseRow, ReviewRow};
 use super::super::consents::ConsentRow;
 use super::super::database::{Transaction, fetch};
 use super::super::decisions::DecisionRow;
+use super::super::disputes::DisputeRow;
 use super::super::keys::{BankRow, KeyRow};
 use super::super::looks::LookRow;
 use super::super::notices::NoticeRow;
+use super::super::rescores::RescoreRow;
 use super::super::users::UserRow;
 use super::super::{Store, StoreError};
 use super::Head;
@@ -229,6 +231,12 @@ impl Walk {
                     )
                 }
                 "decision" => digests!(self, first, last, DecisionRow, DecisionRow::digest, "decision", "decisions"),
+                "dispute" => digests!(self, first, last, DisputeRow, DisputeRow::digest, "dispute", "disputes"),
+                "dispute_resolved" => {
+                    let of = DisputeRow::resolution_digest;
+                    digests!(self, first, last, DisputeRow, of, "dispute_resolved", "disputes")
+                }
+                "rescore" => digests!(self, first, last, RescoreRow, RescoreRow::digest, "rescore", "rescores"),
                 "case" => digests!(self, first, last, CaseRow, CaseRow::digest, "case", "cases"),
                 "review" => digests!(self, first, last, ReviewRow, ReviewRow::digest, "review", "reviews"),
                 _ => Vec::new(),
@@ -250,6 +258,9 @@ impl Walk {
         unspoken!(self, "looks", "look", "1 = 1");
         unspoken!(self, "notices", "notice", "1 = 1");
         unspoken!(self, "decisions", "decision", "1 = 1");
+        unspoken!(self, "disputes", "dispute", "1 = 1");
+        unspoken!(self, "disputes", "dispute_resolved", "t.resolved_at IS NOT NULL");
+        unspoken!(self, "rescores", "rescore", "1 = 1");
         unspoken!(self, "cases", "case", "1 = 1");
         unspoken!(self, "reviews", "review", "1 = 1");
         Ok(())

@@ -115,6 +115,7 @@ impl Specimen {
             decided_at: self.opened_at,
             valid_until: self.opened_at + SignedDuration::from_hours(24 * 30),
             case_id: Some(case_id),
+            disputes: Vec::new(),
         }
     }
 

@@ -173,6 +173,7 @@ pub fn decision(bank: BankId, uscc: Uscc) -> DecisionEntry {
         decided_at: now(),
         valid_until: days_later(30),
         case_id: None,
+        disputes: Vec::new(),
     };
     let features = BTreeMap::from([("revenue_12m_fen".into(), Some(0.1 + 0.2)), ("heads".into(), None)]);
     let record = DecisionRecord { decision, dossier, features, staff_basis: None, points: Vec::new() };

@@ -1,0 +1,64 @@
+//! Decisions judged again, from their recorded evidence, on the day on which an adverse fact leaves the score.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Engine;
+use super::disputes::occasion;
+use crate::domain::decision::VersionRef;
+use crate::domain::evidence::AdverseFact;
+use crate::domain::{DecisionRecord, Rescore, RescoreId, Standing, china_date};
+use crate::store::{Store, StoreError};
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RescoreCounts {
+    /// Decisions judged again, and their banks told.
+    pub rescored: u64,
+    /// Decisions left alone because the firm has revoked the consent.
+    pub revoked: u64,
+}
+
+/// Judges again every decision that is still valid and has an adverse fact that left the score by now. Doing it twice on one day
+/// changes nothing, whoever does it.
+///
+/// # Errors
+/// [`StoreError::Unavailable`]; [`StoreError::Corrupt`]. What was done before stands; the next run does the rest.
+pub async fn rescore_due(store: &Store, engine: &Engine, now: Timestamp) -> Result<RescoreCounts, StoreError> {
+    let (mut counts, mut after) = (RescoreCounts::default(), None);
+    loop {
+        let due = store.decisions_due_for_rescore(after, now).await?;
+        let Some(last) = due.last() else { return Ok(counts) };
+        after = Some(last.decision.id);
+        for record in &due {
+            // A firm that has revoked its consent is not looked at again, not even in its favour.
+            let consent = store.consent(record.decision.request.consent_id).await?;
+            if consent.is_none_or(|consent| consent.revoked_at.is_some()) {
+                counts.revoked += 1;
+            } else if store.commit_rescore(&engine.rescore(record, now)).await? {
+                counts.rescored += 1;
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// A recorded decision judged again at `now`.
+    pub fn rescore(&self, record: &DecisionRecord, now: Timestamp) -> Rescore {
+        let decision = &record.decision;
+        let (decided_on, on) = (china_date(decision.decided_at), china_date(now));
+        let left = |fact: &AdverseFact| fact.leaves_on.is_some_and(|day| decided_on < day && day <= on);
+        Rescore {
+            id: RescoreId(Uuid::now_v7()),
+            decision: decision.id,
+            bank: decision.bank,
+            on,
+            at: now,
+            left: record.dossier.adverse_facts().into_iter().filter(left).collect(),
+            before: Standing::of(decision),
+            after: Standing::of(&self.judge(occasion(record, now), record.dossier.clone()).decision),
+            model: VersionRef { id: self.model().id().to_owned(), sha256: self.model().sha256().to_owned() },
+            policy: self.policy().version().clone(),
+        }
+    }
+}
