@@ -135,3 +135,26 @@ async fn an_observer_reads_without_learning_the_firm_and_cannot_review() {
     .await;
     console.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_officer_sees_how_the_departments_fare_on_a_desk_and_on_a_phone_in_both_languages() {
+    let console = Console::start().await;
+    console.decide(crate::support::gathering::FIRM).await;
+    for setup in [DESKTOP, PHONE] {
+        with_browser(setup, async |page: &Page| {
+            log_in(page, &console, "officer", PASSWORD).await;
+            page.follow(Locator::Css("#to-departments")).await;
+            assert_eq!(page.path().await, "/console/sources");
+            assert_eq!(page.count("#departments tbody tr").await, 3);
+            let tax = page.text("#department-tax").await;
+            assert!(tax.contains("税务部门") && tax.contains("无法连接"), "{tax}");
+            assert!(page.overflow().await <= 0, "the page scrolls sideways at {} pixels", setup.width);
+            page.follow(Locator::Css("header .tools button[name=language]")).await;
+            assert_eq!(page.path().await, "/console/sources");
+            assert!(page.text("#department-tax").await.contains("cannot be reached"));
+            page.follow(Locator::Css("header .tools button[name=language]")).await;
+        })
+        .await;
+    }
+    console.stop().await;
+}

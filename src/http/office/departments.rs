@@ -69,7 +69,12 @@ fn row(health: &SourceHealth, w: Words) -> Row {
         name: source_name(w.0, health.source),
         id: health.source.as_str(),
         breaker: w.t(&format!("departments-breaker-{breaker}")),
-        breaker_class: if breaker == "closed" { "evidence-fresh" } else { "bad" },
+        breaker_class: match breaker {
+            // Asked, but answering fewer than nine in ten: not well.
+            "closed" if health.answered * 10 < health.recent * 9 => "warn",
+            "closed" => "evidence-fresh",
+            _ => "bad",
+        },
         answered,
         p50: milliseconds(health.latency_p50, w),
         p95: milliseconds(health.latency_p95, w),
