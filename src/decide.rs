@@ -6,6 +6,7 @@ mod disputes;
 mod engine;
 mod open_look;
 mod rescore;
+mod turns;
 mod verify;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -25,6 +26,7 @@ pub use disputes::{fact_of_code, reason_rests_on};
 pub use engine::{Engine, EngineError, Occasion};
 use open_look::OpenLook;
 pub use rescore::{RescoreCounts, rescore_due};
+use turns::{Turn, Turns};
 pub use verify::{Difference, Extract, RecordFile, VerifyError};
 
 /// Makes decisions online: asks the departments, judges, records.
@@ -33,6 +35,7 @@ pub struct Decider {
     sources: Sources,
     metrics: Metrics,
     engine: RwLock<Arc<Engine>>,
+    turns: Turns,
 }
 
 impl Decider {
@@ -41,7 +44,7 @@ impl Decider {
         metrics.model_serving(engine.model().id(), engine.model().sha256());
         let keeper = store.clone();
         let sources = sources.handing_rejected_to(move |reply| keeper.keep_rejected(reply));
-        Decider { store, sources, metrics, engine: RwLock::new(Arc::new(engine)) }
+        Decider { store, sources, metrics, engine: RwLock::new(Arc::new(engine)), turns: Turns::default() }
     }
 
     /// The engine that is serving.
@@ -59,6 +62,23 @@ impl Decider {
     async fn pass(&self, asker: &Asker, request: &DecisionRequest, now: Timestamp) -> Result<ConsentPass, DecideError> {
         let consent = self.store.consent(request.consent_id).await?.ok_or(DecideError::ConsentUnknown)?;
         Ok(consent.check(asker.bank, &request.uscc, &request.purpose, now)?)
+    }
+
+    /// The pass to look now, with what is on record of the firm; with a turn where the consent covers one look only.
+    async fn enter(
+        &self,
+        asker: &Asker,
+        request: &DecisionRequest,
+        now: Timestamp,
+    ) -> Result<(Option<Turn>, ConsentPass), DecideError> {
+        let mut pass = self.pass(asker, request, now).await?;
+        let mut turn = None;
+        if pass.is_for_one_look() {
+            turn = Some(self.turns.take(pass.consent()).await);
+            // Whoever had the turn before may have used the consent up.
+            pass = self.pass(asker, request, now).await?;
+        }
+        Ok((turn, pass.knowing(self.store.history_of(&request.uscc).await?)))
     }
 
     /// Revokes a consent of `bank`, with all that follows; `None` when the bank has no such consent.
@@ -87,8 +107,7 @@ impl Decider {
     ) -> Result<Decided, DecideError> {
         let started = Instant::now();
         let engine = self.engine();
-        let pass = self.pass(asker, &request, now).await?;
-        let pass = pass.knowing(self.store.history_of(&request.uscc).await?);
+        let (_turn, pass) = self.enter(asker, &request, now).await?;
         let mut look = OpenLook::begin(&self.store, asker, &pass, &request, now);
         let dossier = self.sources.gather(&pass, now).await;
         look.answered(&dossier.lines());

@@ -8,7 +8,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::write_out;
-use crate::domain::{DecisionId, Look, LookBy, LookEnd, LookId};
+use crate::domain::{DecisionId, Look, LookId};
 use crate::store::{Store, StoreError};
 
 /// Records of decisions.
@@ -51,19 +51,8 @@ pub async fn run(command: DecisionsCommand, store: &Store) -> Result<(), Decisio
     let record = store.decision_for_office(id).await?.ok_or(DecisionsError::NoSuchDecision(id))?;
     let mut text = serde_json::to_string_pretty(&record)?;
     text.push('\n');
-    let request = &record.decision.request;
-    let look = Look {
-        id: LookId(Uuid::now_v7()),
-        uscc: request.uscc.clone(),
-        by: LookBy::Office("yuxin decisions export".to_owned()),
-        consent: Some(request.consent_id),
-        purpose: "record_export".to_owned(),
-        at: Timestamp::now(),
-        end: LookEnd::Read,
-        decision: Some(id),
-        asked: Vec::new(),
-        answers: Vec::new(),
-    };
+    let (look, who) = (LookId(Uuid::now_v7()), "yuxin decisions export".to_owned());
+    let look = Look::reading(look, &record, who, "record_export", Timestamp::now());
     // First the ledger, then the record: nobody gets one without a line in the other.
     store.enter_look(look).await?;
     write_out(out.as_deref(), text.as_bytes()).map_err(DecisionsError::Write)

@@ -72,6 +72,7 @@ pub struct ConsentPass {
     consent: ConsentId,
     uscc: Uscc,
     scope: Scope,
+    one_look: bool,
     history: FirmHistory,
 }
 
@@ -98,6 +99,11 @@ impl ConsentPass {
     /// Whether this department may be asked.
     pub fn covers(&self, source: SourceKind) -> bool {
         self.scope.covers(source)
+    }
+
+    /// Whether the first decision uses the consent up.
+    pub fn is_for_one_look(&self) -> bool {
+        self.one_look
     }
 
     /// What may be looked at.
@@ -144,7 +150,7 @@ impl Consent {
             return Err(ConsentRefusal::OtherPurpose);
         }
         let (uscc, scope) = (uscc.clone(), self.scope.clone());
-        Ok(ConsentPass { consent: self.id, uscc, scope, history: FirmHistory::default() })
+        Ok(ConsentPass { consent: self.id, uscc, scope, one_look: self.one_time, history: FirmHistory::default() })
     }
 }
 

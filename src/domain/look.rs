@@ -84,7 +84,7 @@ pub struct Look {
     pub uscc: Uscc,
     /// Who looked.
     pub by: LookBy,
-    /// The consent under which; `None` where the office read what was recorded.
+    /// The consent under which it was made, or under which what the office read was gathered.
     pub consent: Option<ConsentId>,
     /// What for: a purpose of the consent, or what the office did.
     pub purpose: String,
@@ -116,6 +116,23 @@ impl Look {
             decision: Some(decision.id),
             asked: answers.iter().map(|line| line.source).collect(),
             answers,
+        }
+    }
+
+    /// A look of the office at what was recorded for a decision; no department is asked.
+    pub fn reading(id: LookId, record: &DecisionRecord, who: String, purpose: &str, at: Timestamp) -> Look {
+        let request = &record.decision.request;
+        Look {
+            id,
+            uscc: request.uscc.clone(),
+            by: LookBy::Office(who),
+            consent: Some(request.consent_id),
+            purpose: purpose.to_owned(),
+            at,
+            end: LookEnd::Read,
+            decision: Some(record.decision.id),
+            asked: Vec::new(),
+            answers: Vec::new(),
         }
     }
 }

@@ -116,6 +116,7 @@ async fn a_one_time_grant_gives_one_decision_however_many_ask_at_once_and_the_sa
     let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status().as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 403, 403, 403, 403, 403, 403, 403]);
+    assert_eq!(district.calls(), [1, 1, 1], "only the first asks the departments");
     let again = grant(&bank, json!({"one_time": true})).await;
     let send = async || {
         let request = bank.post("/v1/decisions").header("idempotency-key", "one-look").json(&ask(FIRM, id(&again)));

@@ -369,3 +369,36 @@ async fn a_store_that_does_not_answer_is_a_503_in_words() {
     assert!(answer.text().await.unwrap().contains("暂时无法访问数据"));
     console.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_of_a_firm_is_shown_to_those_who_may_know_it_without_its_code_in_an_address() {
+    let console = Console::start().await;
+    let specimen = Specimen::new("恒泰机械", 1, 3);
+    let case = console.refer(&specimen).await;
+    let code = specimen.uscc.to_string();
+    for role in [Role::Observer, Role::Admin] {
+        let mut visitor = Visitor::logged_in(&console, role).await;
+        assert_eq!(visitor.get("/console/ledger").await.status(), StatusCode::FORBIDDEN, "{role}");
+        let refused = visitor.post("/console/ledger", &[("uscc", &code)]).await;
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{role}");
+    }
+    let mut visitor = Visitor::logged_in(&console, Role::Officer).await;
+    visitor.get(&format!("/console/cases/{case}")).await;
+    let empty = visitor.get("/console/ledger").await.text().await.unwrap();
+    assert!(empty.contains("id=\"ledger-form\"") && !empty.contains("id=\"ledger\""));
+    let answer = visitor.post("/console/ledger", &[("uscc", &code.to_lowercase())]).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains(crate::support::console::BANK) && page.contains("已作出决策"), "{page}");
+    assert!(page.contains("财政局：officer") && page.contains("case_review"), "reading a case is a look too: {page}");
+    assert!(page.split("href=\"").skip(1).all(|rest| !rest.split('"').next().unwrap().contains(&code)));
+    let wrong = visitor.post("/console/ledger", &[("uscc", "<b>1")]).await;
+    assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = wrong.text().await.unwrap();
+    assert!(page.contains("id=\"ledger-error\"") && !page.contains("<b>1"), "{page}");
+    let unknown = visitor.post("/console/ledger", &[("uscc", "91330604MA2D7K3P92")]).await.text().await.unwrap();
+    assert!(unknown.contains("没有人查询过"), "{unknown}");
+    let forged = visitor.post_bare("/console/ledger", &[("uscc", &code), ("csrf", "x")]).await;
+    assert_ne!(forged.status(), StatusCode::OK);
+    console.stop().await;
+}

@@ -270,7 +270,11 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing_that_it_took() {
             tokio::spawn(async move { store.commit_decision(entry).await })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Less than the writer waits for the file: what is in the queue stays there until then.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) && !tasks.iter().any(tokio::task::JoinHandle::is_finished) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert!(tasks.iter().any(tokio::task::JoinHandle::is_finished), "the queue holds fewer than 5000");
     sqlx::raw_sql("ROLLBACK").execute(&mut blocking).await.unwrap();
     let outcomes: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();

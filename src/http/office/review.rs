@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::case_page::{Banner, FieldError, render};
 use super::failure::{Failure, Kind};
@@ -13,7 +14,7 @@ use super::limit::Unit;
 use super::session::{CaseReader, SignedIn};
 use super::{Office, ROOT, login};
 use crate::domain::case::{REASON_CHARS_MAX, REASON_CHARS_MIN};
-use crate::domain::{Case, CaseId, CaseState, DecisionRecord, Fen, Review, Verdict};
+use crate::domain::{Case, CaseId, CaseState, DecisionRecord, Fen, Look, LookId, Review, Verdict};
 use crate::http::words::{Value, Words, figures};
 use crate::store::StoreError;
 
@@ -143,6 +144,7 @@ pub async fn show(
     let id: Option<CaseId> = path.parse().ok();
     let reader = CaseReader::enter(&request, &office, id).await?;
     let found = find(&office, &reader, id).await?;
+    note_reading(&office, &reader, &found.1).await?;
     let banner = Banner { saved: query.is_some_and(|q| q.saved.is_some()), ..Banner::default() };
     render(StatusCode::OK, &reader, &found, None, banner)
 }
@@ -154,10 +156,21 @@ async fn find(office: &Office, reader: &CaseReader, id: Option<CaseId>) -> Resul
     found.ok_or_else(not_found)
 }
 
+/// Enters the reading of a firm's evidence into its ledger, before it is shown. Whoever may not know the firm looks at no firm.
+async fn note_reading(office: &Office, reader: &CaseReader, record: &DecisionRecord) -> Result<(), Failure> {
+    if !reader.sees_firm() {
+        return Ok(());
+    }
+    let who = reader.0.session.user.name.clone();
+    let look = Look::reading(LookId(Uuid::now_v7()), record, who, "case_review", Timestamp::now());
+    office.store.enter_look(look).await.map_err(|error| Failure::store(&error, reader.0.words))
+}
+
 /// The case with a reason that was typed before the session ended.
 pub async fn show_draft(office: &Office, who: SignedIn, case: CaseId, reason: String) -> Answer {
     let reader = CaseReader::new(who)?;
     let found = find(office, &reader, Some(case)).await?;
+    note_reading(office, &reader, &found.1).await?;
     let words = reader.0.words;
     let unit = Unit::of(words.0);
     let indicated = found.1.decision.indicated_limit.min(found.0.amount);
