@@ -24,6 +24,7 @@ mod client;
 mod connector;
 mod failure;
 mod once;
+mod parts;
 mod payment_history;
 mod reply;
 #[cfg(test)]
@@ -47,6 +48,7 @@ use client::Answer;
 use connector::{Connector, Connectors};
 pub use connector::{Misread, Probed, Step, addresses, connectors_in_order, probe, read_sample};
 use failure::Failure;
+use parts::{CourtRecord, RegistryRecord, UtilitiesRecord};
 use reply::{Breach, Record};
 
 /// The wait before the second try lies between this and twice this.
@@ -92,6 +94,9 @@ pub struct Sources {
     tax: Department,
     social_insurance: Department,
     payment_history: Department,
+    registry: Option<Department>,
+    court: Option<Department>,
+    utilities: Option<Department>,
 }
 
 struct Department {
@@ -124,19 +129,22 @@ impl Sources {
         for warning in &connectors.warnings {
             tracing::warn!("connectors: {warning}");
         }
-        let mut department = |source| -> Result<Department, SourcesError> {
+        let mut department = |source| {
             let open_for = Duration::from_millis(settings.breaker_open_ms);
-            Ok(Department {
-                connector: connectors.take(source)?,
-                breaker: Breaker::new(source, settings.breaker_failures, open_for, metrics.clone()),
-            })
+            let breaker = Breaker::new(source, settings.breaker_failures, open_for, metrics.clone());
+            connectors.take(source).map(|connector| Department { connector, breaker })
         };
+        let none = |source: SourceKind| SourcesError::NoConnector { name: source.to_string() };
         Ok(Sources {
             gather_timeout: Duration::from_millis(settings.gather_timeout_ms),
             try_timeout: Duration::from_millis(settings.try_timeout_ms),
-            tax: department(SourceKind::Tax)?,
-            social_insurance: department(SourceKind::SocialInsurance)?,
-            payment_history: department(SourceKind::PaymentHistory)?,
+            tax: department(SourceKind::Tax).ok_or_else(|| none(SourceKind::Tax))?,
+            social_insurance: department(SourceKind::SocialInsurance)
+                .ok_or_else(|| none(SourceKind::SocialInsurance))?,
+            payment_history: department(SourceKind::PaymentHistory).ok_or_else(|| none(SourceKind::PaymentHistory))?,
+            registry: department(SourceKind::Registry),
+            court: department(SourceKind::Court),
+            utilities: department(SourceKind::Utilities),
             metrics,
         })
     }
@@ -145,12 +153,29 @@ impl Sources {
     pub async fn gather(&self, pass: &ConsentPass, now: Timestamp) -> Dossier {
         let started = Instant::now();
         let gathering = Gathering { uscc: pass.uscc(), now, started, deadline: started + self.gather_timeout };
-        let (tax, social_insurance, payment_history) = tokio::join!(
+        let (mut tax, social_insurance, mut payment_history, registry, court, utilities) = tokio::join!(
             self.evidence::<TaxRecord>(&self.tax, &gathering),
             self.evidence::<SocialInsuranceRecord>(&self.social_insurance, &gathering),
             self.evidence::<PaymentHistoryRecord>(&self.payment_history, &gathering),
+            self.evidence_if_connected::<RegistryRecord>(self.registry.as_ref(), &gathering),
+            self.evidence_if_connected::<CourtRecord>(self.court.as_ref(), &gathering),
+            self.evidence_if_connected::<UtilitiesRecord>(self.utilities.as_ref(), &gathering),
         );
-        Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history }
+        let others = [
+            registry.map(|part| parts::registry(&mut tax, part)),
+            court.map(|part| parts::court(&mut payment_history, part)),
+            utilities.map(|part| parts::utilities(&mut payment_history, part)),
+        ];
+        let others = others.into_iter().flatten().collect();
+        Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history, others }
+    }
+
+    async fn evidence_if_connected<R: Record>(
+        &self,
+        department: Option<&Department>,
+        gathering: &Gathering<'_>,
+    ) -> Option<Evidence<R>> {
+        Some(self.evidence(department?, gathering).await)
     }
 
     async fn evidence<R: Record>(&self, department: &Department, gathering: &Gathering<'_>) -> Evidence<R> {

@@ -30,11 +30,19 @@ pub enum SourceKind {
     SocialInsurance,
     /// 履约: utility bills, loans, supplier payments, wage arrears, enforcement.
     PaymentHistory,
+    /// 市场监管: name, status, industry, day of registration; fills what the tax department does not share.
+    Registry,
+    /// 法院: enforcement and wage arrears; fills what the payment history does not share.
+    Court,
+    /// 水电: bills; fills what the payment history does not share.
+    Utilities,
 }
 
 impl SourceKind {
-    /// All of them, in the order in which answers list them.
+    /// Those that are always asked, in the order in which answers list them.
     pub const ALL: [SourceKind; 3] = [SourceKind::Tax, SourceKind::SocialInsurance, SourceKind::PaymentHistory];
+    /// Those that are asked where they are connected; answers list them after the others.
+    pub const OPTIONAL: [SourceKind; 3] = [SourceKind::Registry, SourceKind::Court, SourceKind::Utilities];
 
     /// The name in settings, answers and metric labels.
     pub fn as_str(self) -> &'static str {
@@ -42,6 +50,9 @@ impl SourceKind {
             SourceKind::Tax => "tax",
             SourceKind::SocialInsurance => "social_insurance",
             SourceKind::PaymentHistory => "payment_history",
+            SourceKind::Registry => "registry",
+            SourceKind::Court => "court",
+            SourceKind::Utilities => "utilities",
         }
     }
 }
@@ -124,6 +135,9 @@ pub struct Dossier {
     pub social_insurance: Evidence<SocialInsuranceRecord>,
     /// The payment history.
     pub payment_history: Evidence<PaymentHistoryRecord>,
+    /// How the evidence of the optional departments stands, whose parts are in the records above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<EvidenceLine>,
 }
 
 /// One line on a source for an answer: status and dates, without the record.
@@ -139,7 +153,7 @@ pub struct EvidenceLine {
     pub fetched_at: Option<Timestamp>,
     /// SHA-256 of the reply.
     pub digest: Option<String>,
-    /// What went wrong, where there is no record.
+    /// What went wrong, where there is no record; of an optional department also what of its record is not used.
     pub detail: Option<String>,
     /// Parts of the record that the department does not share: missing, not clean.
     pub not_shared: Vec<String>,
@@ -166,12 +180,22 @@ impl Dossier {
         ]
     }
 
+    /// The same with the optional departments after them.
+    pub fn all_lines(&self) -> Vec<EvidenceLine> {
+        let mut lines = self.lines();
+        lines.extend(self.others.iter().cloned());
+        lines
+    }
+
     /// Whether the source gave a record.
     pub fn has(&self, source: SourceKind) -> bool {
         match source {
             SourceKind::Tax => self.tax.record.is_some(),
             SourceKind::SocialInsurance => self.social_insurance.record.is_some(),
             SourceKind::PaymentHistory => self.payment_history.record.is_some(),
+            SourceKind::Registry | SourceKind::Court | SourceKind::Utilities => {
+                self.others.iter().any(|line| line.source == source && line.status.has_record())
+            }
         }
     }
 }

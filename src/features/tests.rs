@@ -30,6 +30,7 @@ fn silent() -> Dossier {
         tax: missing(),
         social_insurance: missing(),
         payment_history: missing(),
+        others: vec![],
     }
 }
 

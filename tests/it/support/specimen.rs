@@ -141,6 +141,7 @@ impl Specimen {
             tax: evidence(tax(self.name.clone()), at),
             social_insurance,
             payment_history: payment,
+            others: vec![],
         }
     }
 }
