@@ -258,6 +258,8 @@ impl Policy {
             SourceKind::Tax => self.terms.missing.tax,
             SourceKind::SocialInsurance => self.terms.missing.social_insurance,
             SourceKind::PaymentHistory => self.terms.missing.payment_history,
+            // What an optional department leaves out is missing in the record that it is part of.
+            SourceKind::Registry | SourceKind::Court | SourceKind::Utilities => WhenMissing::Interval,
         }
     }
 }

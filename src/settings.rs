@@ -116,12 +116,12 @@ pub struct SourceSettings {
 }
 
 impl SourcesSettings {
-    /// The settings of one source.
+    /// The settings of one source; of an optional one those of the source that it fills.
     pub fn of(&self, source: SourceKind) -> &SourceSettings {
         match source {
-            SourceKind::Tax => &self.tax,
+            SourceKind::Tax | SourceKind::Registry => &self.tax,
             SourceKind::SocialInsurance => &self.social_insurance,
-            SourceKind::PaymentHistory => &self.payment_history,
+            SourceKind::PaymentHistory | SourceKind::Court | SourceKind::Utilities => &self.payment_history,
         }
     }
 }

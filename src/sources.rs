@@ -41,6 +41,7 @@ mod freshness;
 mod health;
 mod latency;
 mod once;
+mod parts;
 mod payment_history;
 mod reply;
 #[cfg(test)]
@@ -55,13 +56,15 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz};
 use thiserror::Error;
 
 use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
-use crate::domain::{ConsentPass, Dossier, RejectedReply, Uscc};
+use crate::domain::{ConsentPass, Dossier, Evidence, RejectedReply, Uscc};
 use crate::observe::Metrics;
 use crate::settings::SourcesSettings;
 use connector::Connectors;
 pub use connector::{Misread, Probed, Step, addresses, connectors_in_order, probe, read_sample};
 use department::Department;
 pub use health::{BreakerState, SourceHealth};
+use parts::{CourtRecord, RegistryRecord, UtilitiesRecord};
+use reply::Record;
 
 /// Why the departments cannot be asked at all.
 #[derive(Debug, Error)]
@@ -99,6 +102,9 @@ pub struct Sources {
     tax: Arc<Department<TaxRecord>>,
     social_insurance: Arc<Department<SocialInsuranceRecord>>,
     payment_history: Arc<Department<PaymentHistoryRecord>>,
+    registry: Option<Arc<Department<RegistryRecord>>>,
+    court: Option<Arc<Department<CourtRecord>>>,
+    utilities: Option<Arc<Department<UtilitiesRecord>>>,
     rejected: Rejected,
 }
 
@@ -125,11 +131,15 @@ impl Sources {
             tracing::warn!("connectors: {warning}");
         }
         let rejected = Rejected::default();
+        let own = (settings, &metrics, &rejected);
         Ok(Sources {
             gather_timeout: Duration::from_millis(settings.gather_timeout_ms),
-            tax: Department::new(&mut connectors, settings, &metrics, &rejected)?,
-            social_insurance: Department::new(&mut connectors, settings, &metrics, &rejected)?,
-            payment_history: Department::new(&mut connectors, settings, &metrics, &rejected)?,
+            tax: obliged(&mut connectors, own)?,
+            social_insurance: obliged(&mut connectors, own)?,
+            payment_history: obliged(&mut connectors, own)?,
+            registry: connected(&mut connectors, own),
+            court: connected(&mut connectors, own),
+            utilities: connected(&mut connectors, own),
             rejected,
         })
     }
@@ -146,12 +156,21 @@ impl Sources {
     pub async fn gather(&self, pass: &ConsentPass, now: Timestamp) -> Dossier {
         let started = Instant::now();
         let look = Look { pass: pass.clone(), now, started, deadline: started + self.gather_timeout };
-        let (tax, social_insurance, payment_history) = tokio::join!(
+        let (mut tax, social_insurance, mut payment_history, registry, court, utilities) = tokio::join!(
             self.tax.evidence(&look),
             self.social_insurance.evidence(&look),
             self.payment_history.evidence(&look),
+            evidence_if_connected(self.registry.as_ref(), &look),
+            evidence_if_connected(self.court.as_ref(), &look),
+            evidence_if_connected(self.utilities.as_ref(), &look),
         );
-        pass.scope().trim(Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history })
+        let others = [
+            registry.map(|part| parts::registry(&mut tax, part)),
+            court.map(|part| parts::court(&mut payment_history, part)),
+            utilities.map(|part| parts::utilities(&mut payment_history, part)),
+        ];
+        let others = others.into_iter().flatten().collect();
+        pass.scope().trim(Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history, others })
     }
 
     /// Drops all that is kept of a firm, and what is being fetched at this moment is not kept: for when a consent of the firm
@@ -160,12 +179,40 @@ impl Sources {
         self.tax.forget(uscc);
         self.social_insurance.forget(uscc);
         self.payment_history.forget(uscc);
+        self.registry.iter().for_each(|department| department.forget(uscc));
+        self.court.iter().for_each(|department| department.forget(uscc));
+        self.utilities.iter().for_each(|department| department.forget(uscc));
     }
 
-    /// How the departments fare, in the order of [`crate::domain::SourceKind::ALL`].
-    pub fn health(&self) -> [SourceHealth; 3] {
-        [self.tax.health(), self.social_insurance.health(), self.payment_history.health()]
+    /// How the departments fare: the main ones in the order of [`crate::domain::SourceKind::ALL`], then the optional ones that are
+    /// connected.
+    pub fn health(&self) -> Vec<SourceHealth> {
+        let main = [self.tax.health(), self.social_insurance.health(), self.payment_history.health()];
+        let optional = [
+            self.registry.as_ref().map(|department| department.health()),
+            self.court.as_ref().map(|department| department.health()),
+            self.utilities.as_ref().map(|department| department.health()),
+        ];
+        main.into_iter().chain(optional.into_iter().flatten()).collect()
     }
+}
+
+/// What departments share beside their connectors.
+type Shared<'a> = (&'a SourcesSettings, &'a Metrics, &'a Rejected);
+
+/// The department whose records are `R`, where one is connected.
+fn connected<R: Record>(connectors: &mut Connectors, shared: Shared<'_>) -> Option<Arc<Department<R>>> {
+    let (settings, metrics, rejected) = shared;
+    connectors.take(R::SOURCE).map(|connector| Department::new(connector, settings, metrics, rejected))
+}
+
+/// The same, where there must be one.
+fn obliged<R: Record>(connectors: &mut Connectors, shared: Shared<'_>) -> Result<Arc<Department<R>>, SourcesError> {
+    connected(connectors, shared).ok_or_else(|| SourcesError::NoConnector { name: R::SOURCE.to_string() })
+}
+
+async fn evidence_if_connected<R: Record>(department: Option<&Arc<Department<R>>>, look: &Look) -> Option<Evidence<R>> {
+    Some(department?.evidence(look).await)
 }
 
 impl Look {

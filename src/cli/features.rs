@@ -127,6 +127,7 @@ fn dossier(
         tax: evidence(tax, |r| r.as_of),
         social_insurance: evidence(social_insurance, |r| r.as_of),
         payment_history: evidence(payment_history, |r| r.as_of),
+        others: Vec::new(),
     }
 }
 

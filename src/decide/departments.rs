@@ -11,7 +11,7 @@ impl Decider {
     }
 
     /// How the departments fare.
-    pub fn departments(&self) -> [SourceHealth; 3] {
+    pub fn departments(&self) -> Vec<SourceHealth> {
         self.sources.health()
     }
 }

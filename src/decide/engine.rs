@@ -98,7 +98,7 @@ impl Engine {
         let vector = features::extract(&dossier, on).without(hidden);
         let row: Vec<Value<'static>> = self.row(&vector);
         let score = self.model.score(&row);
-        let evidence = dossier.lines();
+        let evidence = dossier.all_lines();
         let open = self.open_columns(&vector, &evidence, hidden);
         let incomplete = self.incomplete_sources(&open);
         // The lowest and the highest score over all bins of the open columns.

@@ -32,11 +32,19 @@ pub enum SourceKind {
     SocialInsurance,
     /// 履约: utility bills, loans, supplier payments, wage arrears, enforcement.
     PaymentHistory,
+    /// 市场监管: name, status, industry, day of registration; fills what the tax department does not share.
+    Registry,
+    /// 法院: enforcement and wage arrears; fills what the payment history does not share.
+    Court,
+    /// 水电: bills; fills what the payment history does not share.
+    Utilities,
 }
 
 impl SourceKind {
-    /// All of them, in the order in which answers list them.
+    /// Those that are always asked, in the order in which answers list them.
     pub const ALL: [SourceKind; 3] = [SourceKind::Tax, SourceKind::SocialInsurance, SourceKind::PaymentHistory];
+    /// Those that are asked where they are connected; answers list them after the others.
+    pub const OPTIONAL: [SourceKind; 3] = [SourceKind::Registry, SourceKind::Court, SourceKind::Utilities];
 
     /// The name in settings, answers and metric labels.
     pub fn as_str(self) -> &'static str {
@@ -44,6 +52,9 @@ impl SourceKind {
             SourceKind::Tax => "tax",
             SourceKind::SocialInsurance => "social_insurance",
             SourceKind::PaymentHistory => "payment_history",
+            SourceKind::Registry => "registry",
+            SourceKind::Court => "court",
+            SourceKind::Utilities => "utilities",
         }
     }
 }
@@ -140,6 +151,9 @@ pub struct Dossier {
     pub social_insurance: Evidence<SocialInsuranceRecord>,
     /// The payment history.
     pub payment_history: Evidence<PaymentHistoryRecord>,
+    /// How the evidence of the optional departments stands, whose parts are in the records above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<EvidenceLine>,
 }
 
 /// One line on a source for an answer: status and dates, without the record.
@@ -155,7 +169,7 @@ pub struct EvidenceLine {
     pub fetched_at: Option<Timestamp>,
     /// SHA-256 of the reply.
     pub digest: Option<String>,
-    /// What went wrong, where there is no record.
+    /// What went wrong, where there is no record; of an optional department also what of its record is not used.
     pub detail: Option<String>,
     /// Parts of the record that the department does not share: missing, not clean.
     pub not_shared: Vec<String>,
@@ -216,6 +230,8 @@ impl Dossier {
             ],
             SourceKind::SocialInsurance => &["months", "arrears", "minimum_base"],
             SourceKind::PaymentHistory => &["bills", "loans", "supplier_delays", "wage_arrears", "enforcements"],
+            // What these say stands in the records of the main departments and is disputed there.
+            SourceKind::Registry | SourceKind::Court | SourceKind::Utilities => &[],
         }
     }
 
@@ -236,8 +252,16 @@ impl Dossier {
             (SourceKind::PaymentHistory, Some(part)) => {
                 self.payment_history.record.iter_mut().for_each(|record| record.drop_part(part));
             }
+            (SourceKind::Registry | SourceKind::Court | SourceKind::Utilities, _) => {}
         }
         self
+    }
+
+    /// The same with the optional departments after them.
+    pub fn all_lines(&self) -> Vec<EvidenceLine> {
+        let mut lines = self.lines();
+        lines.extend(self.others.iter().cloned());
+        lines
     }
 
     /// Whether the source gave a record.
@@ -246,6 +270,9 @@ impl Dossier {
             SourceKind::Tax => self.tax.record.is_some(),
             SourceKind::SocialInsurance => self.social_insurance.record.is_some(),
             SourceKind::PaymentHistory => self.payment_history.record.is_some(),
+            SourceKind::Registry | SourceKind::Court | SourceKind::Utilities => {
+                self.others.iter().any(|line| line.source == source && line.status.has_record())
+            }
         }
     }
 }

@@ -31,6 +31,7 @@ fn silent() -> Dossier {
         tax: missing(),
         social_insurance: missing(),
         payment_history: missing(),
+        others: vec![],
     }
 }
 

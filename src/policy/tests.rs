@@ -47,7 +47,13 @@ fn sound() -> Dossier {
         wage_arrears: None,
         enforcements: Some(vec![]),
     };
-    Dossier { uscc: firm(), tax: there(tax), social_insurance: there(social), payment_history: there(payments) }
+    Dossier {
+        uscc: firm(),
+        tax: there(tax),
+        social_insurance: there(social),
+        payment_history: there(payments),
+        others: vec![],
+    }
 }
 
 fn firm() -> crate::domain::Uscc {

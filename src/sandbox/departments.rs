@@ -113,11 +113,12 @@ fn answer(served: &Served, code: &str, source: SourceKind) -> HttpResponse {
                 SourceKind::Tax => reply(&uscc, firm.as_ref().and_then(|f| f.tax.as_ref())),
                 SourceKind::SocialInsurance => reply(&uscc, firm.as_ref().and_then(|f| f.social_insurance.as_ref())),
                 SourceKind::PaymentHistory => reply(&uscc, firm.as_ref().and_then(|f| f.payment_history.as_ref())),
+                SourceKind::Registry | SourceKind::Court | SourceKind::Utilities => reply::<()>(&uscc, None),
             }
         }
         Served::Replay(firms) => match source {
             SourceKind::Tax => reply(&uscc, firms.find(&uscc).map(|f| &f.tax)),
-            SourceKind::SocialInsurance | SourceKind::PaymentHistory => reply::<()>(&uscc, None),
+            _ => reply::<()>(&uscc, None),
         },
     }
 }

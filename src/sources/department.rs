@@ -12,7 +12,7 @@ use super::breaker::{Breaker, Permit};
 use super::budget::Budget;
 use super::bulkhead::{Bulkhead, Place};
 use super::cache::{Cache, Epoch, Found};
-use super::connector::{Connector, Connectors};
+use super::connector::Connector;
 use super::failure::Failure;
 use super::fetched::{Fetched, Served, age_seconds};
 use super::flights::{Flight, Flights};
@@ -20,7 +20,7 @@ use super::freshness::Limits;
 use super::health::{SourceHealth, Tally};
 use super::latency::Latencies;
 use super::reply::Record;
-use super::{Look, Rejected, SourcesError};
+use super::{Look, Rejected};
 use crate::domain::{Evidence, EvidenceStatus, SourceKind, Uscc};
 use crate::observe::Metrics;
 use crate::settings::SourcesSettings;
@@ -63,16 +63,16 @@ enum Turn {
 }
 
 impl<R: Record> Department<R> {
-    /// The department that its connector describes, with connections of its own. Replies that break a rule go to `rejected`.
+    /// The department behind `connector`, with connections of its own. Replies that break a rule go to `rejected`.
     pub(super) fn new(
-        connectors: &mut Connectors,
+        connector: Connector,
         settings: &SourcesSettings,
         metrics: &Metrics,
         rejected: &Rejected,
-    ) -> Result<Arc<Department<R>>, SourcesError> {
+    ) -> Arc<Department<R>> {
         let open_for = Duration::from_millis(settings.breaker_open_ms);
-        Ok(Arc::new(Department {
-            connector: connectors.take(R::SOURCE)?,
+        Arc::new(Department {
+            connector,
             rejected: rejected.clone(),
             breaker: Breaker::new(R::SOURCE, settings.breaker_failures, open_for, metrics.clone()),
             bulkhead: Bulkhead::new(R::SOURCE, settings.concurrent_max, metrics.clone()),
@@ -84,7 +84,7 @@ impl<R: Record> Department<R> {
             flights: Flights::new(),
             try_timeout: Duration::from_millis(settings.try_timeout_ms),
             metrics: metrics.clone(),
-        }))
+        })
     }
 
     /// What the department says of the firm, or why it says nothing; by the deadline of `look`.

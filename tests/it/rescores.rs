@@ -55,6 +55,7 @@ fn dossier(at: Timestamp, shown_days: i64) -> Dossier {
         tax: there(SourceKind::Tax, at, json!({})),
         social_insurance: there(SourceKind::SocialInsurance, at, owed),
         payment_history: there(SourceKind::PaymentHistory, at, wages),
+        others: Vec::new(),
     }
 }
 

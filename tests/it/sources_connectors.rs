@@ -307,3 +307,62 @@ async fn keys_go_where_the_department_wants_them_and_a_body_is_posted() {
         request.starts_with("POST /query ") && request.ends_with(&format!("{{\"data\": {{\"code\": \"{FIRM}\"}}}}"))
     );
 }
+
+#[tokio::test]
+async fn optional_departments_fill_what_the_main_ones_do_not_share_and_never_overrule_them() {
+    let bare = |source: SourceKind, parts: &[&str]| {
+        let mut reply: Value = serde_json::from_str(sample(source)).unwrap();
+        parts.iter().for_each(|part| reply[*part] = Value::Null);
+        Behaviour::json(reply.to_string())
+    };
+    let tax = Department::start(bare(SourceKind::Tax, &["status", "registered_on"])).await;
+    let payments = Department::start(bare(SourceKind::PaymentHistory, &["enforcements"])).await;
+    let registry =
+        json!({"code": FIRM, "day": "20261115", "state": "吊销,未注销", "founded": "20150312", "sector": "F51"});
+    let registry = Department::start(Behaviour::json(registry.to_string())).await;
+    let case = json!({"opened": "2025-01-05", "closed": null, "sum": "1.5万元"});
+    let court =
+        Department::start(Behaviour::json(json!({"code": FIRM, "on": "2026-11-01", "cases": [case]}).to_string()))
+            .await;
+    let utilities = Department::start(Behaviour::status(503, "")).await;
+    let table = |name: &str, department: &Department| format!("[{name}]\nbase_url = \"{}\"\n", department.base_url());
+    let part = |name: &str, department: &Department| table(name, department) + "path = \"/firms/{uscc}\"\n";
+    let connectors = [
+        table("tax", &tax),
+        table("payment_history", &payments),
+        part("registry", &registry),
+        "[registry.map]\nuscc = \"/code\"\nas_of = { from = \"/day\", format = \"%Y%m%d\" }\nindustry = \"/sector\"\n\
+         status = { from = \"/state\", values = { \"存续\" = \"normal\", \"吊销,未注销\" = \"abnormal\" } }\n\
+         registered_on = { from = \"/founded\", format = \"%Y%m%d\" }\n"
+            .into(),
+        part("court", &court),
+        "[court.map]\nuscc = \"/code\"\nas_of = \"/on\"\n[court.map.enforcements]\nfrom = \"/cases\"\n\
+         each = { opened_on = \"/opened\", closed_on = \"/closed\", amount_fen = { from = \"/sum\", unit = \"stated\" } }\n"
+            .into(),
+        part("utilities", &utilities),
+    ]
+    .concat();
+    let connected = Connected::to(&connectors);
+    let dossier = connected.gather().await;
+    let record = dossier.tax.record.as_ref().unwrap();
+    assert_eq!(serde_json::to_value(record.status).unwrap(), "abnormal");
+    assert_eq!(
+        (record.registered_on.unwrap().to_string().as_str(), record.industry.as_deref()),
+        ("2015-03-12", Some("C33"))
+    );
+    let enforcements = dossier.payment_history.record.as_ref().unwrap().enforcements.as_ref().unwrap();
+    assert_eq!((enforcements.len(), enforcements[0].amount.0), (1, 1_500_000));
+    let lines = dossier.all_lines();
+    let of = |source| lines.iter().find(|line| line.source == source).unwrap();
+    assert_eq!(of(SourceKind::Registry).status, EvidenceStatus::Fresh);
+    assert!(of(SourceKind::Registry).detail.as_ref().unwrap().contains("tax says otherwise of industry"));
+    assert_eq!(of(SourceKind::Court).not_shared, ["wage_arrears"]);
+    assert_eq!(of(SourceKind::Utilities).status, EvidenceStatus::Unavailable);
+    assert_eq!(lines.len(), 6);
+
+    payments.behave(Behaviour::status(404, ""));
+    let dossier = connected.gather().await;
+    assert!(dossier.payment_history.record.is_none(), "an optional department makes no record of its own");
+    let court = dossier.all_lines().into_iter().find(|line| line.source == SourceKind::Court).unwrap();
+    assert!(court.detail.unwrap().contains("not used"));
+}

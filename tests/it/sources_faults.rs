@@ -43,7 +43,7 @@ fn faults(source: SourceKind) -> Vec<Fault> {
     let number = match source {
         SourceKind::Tax => "73",
         SourceKind::SocialInsurance => "481200",
-        SourceKind::PaymentHistory => "52000",
+        _ => "52000",
     };
     let fault =
         |name, behaviour, status, detail, calls, counted| Fault { name, behaviour, status, detail, calls, counted };

@@ -268,6 +268,7 @@ mod tests {
             tax: evidence,
             social_insurance: Evidence::missing(EvidenceStatus::Absent, ""),
             payment_history: Evidence::missing(EvidenceStatus::Absent, ""),
+            others: Vec::new(),
         };
         assert_eq!(Scope::default().trim(dossier.clone()), dossier);
         let trimmed = Scope::new(None, fields(&["tax.declared_heads", "tax.filings"])).unwrap().trim(dossier);

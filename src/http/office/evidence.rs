@@ -100,7 +100,7 @@ pub fn sources(record: &DecisionRecord, words: Words) -> Vec<SourceView> {
 
 fn sources_of(dossier: &Dossier, features: &BTreeMap<String, Option<f64>>, words: Words) -> Vec<SourceView> {
     dossier
-        .lines()
+        .all_lines()
         .into_iter()
         .map(|line| {
             let mut told = Told::new(words, features);
@@ -112,6 +112,8 @@ fn sources_of(dossier: &Dossier, features: &BTreeMap<String, Option<f64>>, words
                 SourceKind::PaymentHistory => {
                     dossier.payment_history.record.iter().for_each(|r| tell_payment_history(r, &mut told));
                 }
+                // What they say is told with the record that it is part of.
+                SourceKind::Registry | SourceKind::Court | SourceKind::Utilities => {}
             }
             view(line, told)
         })
@@ -312,6 +314,7 @@ mod tests {
             tax: Evidence::missing(EvidenceStatus::Unavailable, "no answer within 800 ms"),
             social_insurance,
             payment_history: Evidence::missing(EvidenceStatus::Absent, "404"),
+            others: vec![],
         }
     }
 

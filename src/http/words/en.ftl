@@ -203,6 +203,9 @@ review-observer = Observers read; they do not review cases.
 source-tax = Tax department
 source-social_insurance = Social insurance
 source-payment_history = Payment history
+source-registry = Business register
+source-court = Court
+source-utilities = Utilities
 
 evidence-status-fresh = fresh
 evidence-status-cached = cached

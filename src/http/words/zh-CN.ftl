@@ -185,6 +185,9 @@ review-observer = 观察员只读，不办理案件。
 source-tax = 税务部门
 source-social_insurance = 社保部门
 source-payment_history = 履约记录
+source-registry = 市场监管部门
+source-court = 法院
+source-utilities = 水电部门
 
 evidence-status-fresh = 最新
 evidence-status-cached = 缓存

@@ -114,10 +114,10 @@ impl Connectors {
         Ok(Connectors { all, warnings: keeper.warnings })
     }
 
-    /// Takes the connector of this kind.
-    pub(in crate::sources) fn take(&mut self, kind: SourceKind) -> Result<Connector, SourcesError> {
-        let at = self.all.iter().position(|connector| connector.kind == kind);
-        at.map(|at| self.all.swap_remove(at)).ok_or(SourcesError::NoConnector { name: kind.to_string() })
+    /// Takes the connector of this kind; the three main ones are always there.
+    pub(in crate::sources) fn take(&mut self, kind: SourceKind) -> Option<Connector> {
+        let at = self.all.iter().position(|connector| connector.kind == kind)?;
+        Some(self.all.swap_remove(at))
     }
 }
 
@@ -157,9 +157,10 @@ impl Reading<'_, '_> {
     fn connector(&mut self, wire: ConnectorWire) -> Option<Connector> {
         let before = self.keeper.problems.len();
         let name = self.name;
-        let by_name = SourceKind::ALL.into_iter().find(|kind| kind.as_str() == name);
+        let kinds = || SourceKind::ALL.into_iter().chain(SourceKind::OPTIONAL);
+        let by_name = kinds().find(|kind| kind.as_str() == name);
         let Some(kind) = wire.kind.or(by_name) else {
-            let kinds = SourceKind::ALL.map(SourceKind::as_str).join(", ");
+            let kinds = kinds().map(SourceKind::as_str).collect::<Vec<_>>().join(", ");
             self.tell("", format!("needs `kind`, one of {kinds}, since its name is none"));
             return None;
         };
@@ -169,6 +170,9 @@ impl Reading<'_, '_> {
             self.tell("", "a name is at most 40 letters, digits, _ and -");
         }
         let usual = self.settings.of(kind);
+        if SourceKind::OPTIONAL.contains(&kind) && (wire.base_url.is_none() || wire.path.is_none()) {
+            self.tell("", format!("needs `base_url` and `path`: the settings have none for {kind}"));
+        }
         let base_url = wire.base_url.unwrap_or_else(|| usual.base_url.clone());
         let path = self.template("path", wire.path.as_deref().unwrap_or(&usual.path), Place::Address);
         let query: Vec<(String, Template)> = wire

@@ -57,8 +57,17 @@ pub(super) fn fields(kind: SourceKind) -> &'static [Field] {
         SourceKind::Tax => TAX,
         SourceKind::SocialInsurance => SOCIAL_INSURANCE,
         SourceKind::PaymentHistory => PAYMENT_HISTORY,
+        SourceKind::Registry => REGISTRY,
+        SourceKind::Court => COURT,
+        SourceKind::Utilities => UTILITIES,
     }
 }
+
+/// Parts of the tax record.
+const REGISTRY: &[Field] = &[TAX[0], TAX[1], TAX[2], TAX[3], TAX[4]];
+/// Parts of the payment history.
+const COURT: &[Field] = &[PAYMENT_HISTORY[0], PAYMENT_HISTORY[4], PAYMENT_HISTORY[5]];
+const UTILITIES: &[Field] = &[PAYMENT_HISTORY[0], PAYMENT_HISTORY[1]];
 
 const TAX: &[Field] = &[
     must("as_of", Holds::Day),
@@ -188,6 +197,14 @@ mod tests {
                 _ => assert!(value.is_string() || value.is_null(), "{at}/{}", field.name),
             }
         }
+    }
+
+    #[test]
+    fn optional_departments_fill_the_parts_that_are_theirs() {
+        let names = |kind| fields(kind).iter().map(|field| field.name).collect::<Vec<_>>();
+        assert_eq!(names(SourceKind::Registry), ["as_of", "name", "status", "industry", "registered_on"]);
+        assert_eq!(names(SourceKind::Court), ["as_of", "wage_arrears", "enforcements"]);
+        assert_eq!(names(SourceKind::Utilities), ["as_of", "bills"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRe
 use crate::domain::{ConsentPass, SourceKind, Uscc};
 use crate::settings::SourcesSettings;
 use crate::sources::client::Answer;
+use crate::sources::parts::{CourtRecord, RegistryRecord, UtilitiesRecord};
 use crate::sources::reply::{self, Breach, Record};
 use crate::sources::{SourcesError, china};
 
@@ -170,6 +171,9 @@ impl Connector {
             SourceKind::Tax => self.read::<TaxRecord>(body, uscc, today).and_then(json),
             SourceKind::SocialInsurance => self.read::<SocialInsuranceRecord>(body, uscc, today).and_then(json),
             SourceKind::PaymentHistory => self.read::<PaymentHistoryRecord>(body, uscc, today).and_then(json),
+            SourceKind::Registry => self.read::<RegistryRecord>(body, uscc, today).and_then(json),
+            SourceKind::Court => self.read::<CourtRecord>(body, uscc, today).and_then(json),
+            SourceKind::Utilities => self.read::<UtilitiesRecord>(body, uscc, today).and_then(json),
         }
     }
 }

@@ -74,9 +74,11 @@ impl Behaviour {
 /// A right reply of each kind, about 91330604MA2XY0014W, as of 2026-10-31.
 pub fn sample(source: SourceKind) -> &'static str {
     match source {
-        SourceKind::Tax => include_str!("replies/tax.json"),
+        SourceKind::Tax | SourceKind::Registry => include_str!("replies/tax.json"),
         SourceKind::SocialInsurance => include_str!("replies/social_insurance.json"),
-        SourceKind::PaymentHistory => include_str!("replies/payment_history.json"),
+        SourceKind::PaymentHistory | SourceKind::Court | SourceKind::Utilities => {
+            include_str!("replies/payment_history.json")
+        }
     }
 }
 

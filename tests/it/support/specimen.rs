@@ -143,6 +143,7 @@ impl Specimen {
             tax: evidence(tax(self.name.clone()), at),
             social_insurance,
             payment_history: payment,
+            others: vec![],
         }
     }
 }

@@ -75,7 +75,7 @@ fn all_that_is_wrong_is_told_at_once_and_no_secret_with_it() {
         token = { env = "YUXIN_TEST_NOT_SET" }
         [tax.map]
         as_of = "/on"
-        [court]
+        [justice]
         base_url = "http://court.example"
         [social_insurance.paging]
         style = "cursor"
@@ -85,6 +85,8 @@ fn all_that_is_wrong_is_told_at_once_and_no_secret_with_it() {
         token_url = "token"
         client_id = "yuxin"
         client_secret = "hunter2"
+        [court]
+        path = "/{uscc}"
         [[payment_history.rules]]
         at = "bills"
         rows_min = 3
@@ -97,7 +99,8 @@ fn all_that_is_wrong_is_told_at_once_and_no_secret_with_it() {
         "tax: has a placeholder of pages and no paging",
         "tax.auth.token: the environment variable YUXIN_TEST_NOT_SET is not set",
         "tax.map: uscc must be a JSON pointer",
-        "court: needs `kind`",
+        "justice: needs `kind`",
+        "court: needs `base_url` and `path`",
         "social_insurance.paging: {cursor} must occur",
         "social_insurance.paging: `next`, a JSON pointer",
         "social_insurance.auth.token_url: is not an address",
