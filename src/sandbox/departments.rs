@@ -1,5 +1,8 @@
 //! The departments over HTTP: tax, social insurance and payment history on one listener, and a list of the firms.
 
+mod strange_social;
+mod strange_tax;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -31,7 +34,9 @@ impl Departments {
     /// When the address cannot be bound.
     pub fn bind(listen: SocketAddr, served: Served) -> io::Result<Departments> {
         let served = Data::new(served);
-        let http = HttpServer::new(move || App::new().app_data(served.clone()).configure(routes))
+        let (nonces, tokens) = (Data::<strange_tax::Nonces>::default(), Data::<strange_social::Tokens>::default());
+        let state = move || App::new().app_data(served.clone()).app_data(nonces.clone()).app_data(tokens.clone());
+        let http = HttpServer::new(move || state().configure(routes))
             .workers(2)
             .disable_signals()
             .shutdown_timeout(2)
@@ -71,6 +76,9 @@ fn routes(app: &mut web::ServiceConfig) {
     app.route("/tax/v1/firms/{uscc}", web::get().to(tax))
         .route("/social-insurance/v1/firms/{uscc}", web::get().to(social_insurance))
         .route("/payments/v1/firms/{uscc}", web::get().to(payments))
+        .route("/strange/tax/api/enterprise/tax", web::get().to(strange_tax::enterprise))
+        .route("/strange/social/oauth/token", web::post().to(strange_social::token))
+        .route("/strange/social/query/{code}", web::get().to(strange_social::query))
         .route("/firms", web::get().to(firms))
         .default_service(web::to(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") }));
 }
