@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn yuan_have_commas_between_thousands_and_two_decimals() {
-        let written = [0, 5, -123, 12_345_67, 100_000_000, -100_000_00].map(|fen| yuan(Fen(fen)));
+        let written = [0, 5, -123, 1_234_567, 100_000_000, -10_000_000].map(|fen| yuan(Fen(fen)));
         assert_eq!(written, ["0.00", "0.05", "-1.23", "12,345.67", "1,000,000.00", "-100,000.00"]);
     }
 
