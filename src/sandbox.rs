@@ -10,6 +10,7 @@ mod course;
 mod departments;
 mod dice;
 mod district;
+mod faults;
 mod industries;
 mod life;
 mod marginals;
@@ -23,6 +24,7 @@ mod truth;
 pub use codes::FIRMS_MAX;
 pub use departments::{Departments, DepartmentsHandle};
 pub use district::{District, SyntheticFirm};
+pub use faults::{Department, Faults, FaultsError};
 pub use marginals::{MEASURES, Marginals, Measure};
 pub use replay::{RealFirm, RealFirms, ReplayError};
 
@@ -38,4 +40,14 @@ pub enum Served {
     District(District),
     /// The firms of a folder.
     Replay(RealFirms),
+}
+
+impl Served {
+    /// The same with records as of so many days earlier; a folder's records have the dates that they have.
+    fn aged(&self, days: i32) -> Served {
+        match self {
+            Served::District(district) => Served::District(district.aged(days)),
+            Served::Replay(firms) => Served::Replay(firms.clone()),
+        }
+    }
 }

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::domain::Month;
 use crate::sandbox::{
-    DEFAULT_FIRMS, DEFAULT_SEED, Departments, District, FIRMS_MAX, Marginals, RealFirms, ReplayError, Served,
+    DEFAULT_FIRMS, DEFAULT_SEED, Departments, District, FIRMS_MAX, Faults, FaultsError, Marginals, RealFirms,
+    ReplayError, Served,
 };
 
 /// The departments alone: tax, social insurance and payment history of made-up firms, or of a folder of real ones
@@ -30,6 +31,9 @@ pub struct SandboxArgs {
     /// Date that the district's records are as of [default: the end of the last complete month]
     #[arg(long, value_name = "DATE", value_parser = read_as_of)]
     as_of: Option<Date>,
+    /// Play the faults of this script (docs/faults.md); requests are counted at /calls
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
     /// Do not serve: print a Markdown table of how the district's invoices are distributed, beside the folder's with --replay
     #[arg(long)]
     marginals: bool,
@@ -41,6 +45,9 @@ pub enum SandboxError {
     /// The folder.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The script of faults.
+    #[error(transparent)]
+    Faults(#[from] FaultsError),
     /// The address.
     #[error("the departments cannot listen on {address}: {source}")]
     Listen {
@@ -70,8 +77,11 @@ pub async fn run(args: SandboxArgs) -> Result<(), SandboxError> {
         None => (format!("{} made-up firms as of {}", district.len(), district.as_of()), Served::District(district)),
     };
     let listen = args.listen;
-    let departments =
-        Departments::bind(listen, served).map_err(|source| SandboxError::Listen { address: listen, source })?;
+    let bound = match args.faults.as_deref().map(Faults::open).transpose()? {
+        Some(faults) => Departments::bind_failing(listen, served, faults),
+        None => Departments::bind(listen, served),
+    };
+    let departments = bound.map_err(|source| SandboxError::Listen { address: listen, source })?;
     eprintln!("departments of {what} on http://{0}, listed at http://{0}/firms; stop with Ctrl-C", departments.addr());
     tokio::spawn(stop_on_signal(departments.handle()));
     departments.run().await.map_err(SandboxError::Run)

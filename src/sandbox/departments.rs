@@ -1,5 +1,9 @@
 //! The departments over HTTP: tax, social insurance and payment history on one listener, and a list of the firms.
 
+mod strange_social;
+mod strange_tax;
+
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{SourceKind, Uscc};
 
 use super::Served;
+use super::faults::Faults;
+use super::faults::front::Front;
 
 /// Firms listed when no limit is given, and at most.
 const LIST_DEFAULT: usize = 100;
@@ -22,6 +28,7 @@ const LIST_MAX: usize = 10_000;
 pub struct Departments {
     addr: SocketAddr,
     server: Server,
+    front: Option<(Front, Vec<Departments>)>,
 }
 
 impl Departments {
@@ -31,13 +38,34 @@ impl Departments {
     /// When the address cannot be bound.
     pub fn bind(listen: SocketAddr, served: Served) -> io::Result<Departments> {
         let served = Data::new(served);
-        let http = HttpServer::new(move || App::new().app_data(served.clone()).configure(routes))
+        let (nonces, tokens) = (Data::<strange_tax::Nonces>::default(), Data::<strange_social::Tokens>::default());
+        let state = move || App::new().app_data(served.clone()).app_data(nonces.clone()).app_data(tokens.clone());
+        let http = HttpServer::new(move || state().configure(routes))
             .workers(2)
             .disable_signals()
             .shutdown_timeout(2)
             .bind(listen)?;
         let addr = http.addrs().first().copied().unwrap_or(listen);
-        Ok(Departments { addr, server: http.run() })
+        Ok(Departments { addr, server: http.run(), front: None })
+    }
+
+    /// The same behind a front that plays `faults`, and counts requests at `GET /calls`. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When an address cannot be bound.
+    pub fn bind_failing(listen: SocketAddr, served: Served, faults: Faults) -> io::Result<Departments> {
+        let within = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = std::net::TcpListener::bind(listen)?;
+        let addr = listener.local_addr()?;
+        let (mut aged, mut addresses) = (Vec::new(), BTreeMap::new());
+        for days in faults.ages_days() {
+            let departments = Departments::bind(within, served.aged(days))?;
+            addresses.insert(days, departments.addr);
+            aged.push(departments);
+        }
+        let departments = Departments::bind(within, served)?;
+        let front = Front::new(listener, faults, departments.addr, addresses)?;
+        Ok(Departments { addr, server: departments.server, front: Some((front, aged)) })
     }
 
     /// Where the departments listen.
@@ -52,7 +80,16 @@ impl Departments {
 
     /// Answers until it is stopped.
     pub fn run(self) -> impl Future<Output = io::Result<()>> + Send {
-        self.server
+        let Departments { server, front, .. } = self;
+        async move {
+            let Some((front, aged)) = front else { return server.await };
+            let aged = futures_util::future::join_all(aged.into_iter().map(|departments| departments.server));
+            tokio::select! {
+                ended = server => ended,
+                () = front.run() => Ok(()),
+                () = async { aged.await; std::future::pending().await } => Ok(()),
+            }
+        }
     }
 }
 
@@ -71,6 +108,9 @@ fn routes(app: &mut web::ServiceConfig) {
     app.route("/tax/v1/firms/{uscc}", web::get().to(tax))
         .route("/social-insurance/v1/firms/{uscc}", web::get().to(social_insurance))
         .route("/payments/v1/firms/{uscc}", web::get().to(payments))
+        .route("/strange/tax/api/enterprise/tax", web::get().to(strange_tax::enterprise))
+        .route("/strange/social/oauth/token", web::post().to(strange_social::token))
+        .route("/strange/social/query/{code}", web::get().to(strange_social::query))
         .route("/firms", web::get().to(firms))
         .default_service(web::to(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") }));
 }

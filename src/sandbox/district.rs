@@ -51,6 +51,12 @@ impl District {
         District { seed, firms: firms.min(codes::FIRMS_MAX), as_of }
     }
 
+    /// The same firms as they were recorded so many days before.
+    pub(super) fn aged(&self, days: i32) -> District {
+        let earlier = self.as_of.saturating_sub(jiff::Span::new().days(days));
+        District::new(self.seed, self.firms, earlier)
+    }
+
     /// How many firms there are.
     pub fn len(&self) -> u32 {
         self.firms

@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// For each crate with one owner: the files that may name it.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("actix_web", &["app.rs", "http.rs", "http/", "sandbox/departments.rs"]),
+    ("actix_web", &["app.rs", "http.rs", "http/", "sandbox/departments.rs", "sandbox/departments/"]),
     ("sqlx", &["store.rs", "store/"]),
     // The demo acts as a bank: it is a client of the API, not a connector.
     ("reqwest", &["sources/client.rs", "cli/demo.rs"]),

@@ -11,6 +11,7 @@ mod durability;
 mod export_command;
 mod export_pmml;
 mod export_sql;
+mod fault_lab;
 mod model_additive;
 mod model_files;
 mod model_serving;
