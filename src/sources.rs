@@ -60,7 +60,7 @@ use crate::domain::{ConsentPass, Dossier, Evidence, RejectedReply, Uscc};
 use crate::observe::Metrics;
 use crate::settings::SourcesSettings;
 use connector::Connectors;
-pub use connector::{Misread, Probed, Step, addresses, connectors_in_order, probe, read_sample};
+pub use connector::{Misread, Probed, Step, addresses, connectors_in_order, kind_of, probe, read_sample};
 use department::Department;
 pub use health::{BreakerState, SourceHealth};
 use parts::{CourtRecord, RegistryRecord, UtilitiesRecord};

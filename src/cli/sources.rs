@@ -3,13 +3,14 @@
 use clap::Subcommand;
 use jiff::Timestamp;
 use thiserror::Error;
+use uuid::Uuid;
 
 use super::rejected::{self, RejectedArgs, RejectedError};
 use super::serve::{self, ConfigArgs, ServeError};
-use crate::domain::{ConsentId, ConsentPass, ConsentRefusal, Uscc};
+use crate::domain::{ConsentId, ConsentPass, ConsentRefusal, Look, LookId, SourceKind, Uscc};
 use crate::settings::{Settings, SettingsError};
 use crate::sources::{self, SourcesError};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// The departments' connectors.
 #[derive(Debug, Subcommand)]
@@ -64,6 +65,9 @@ pub enum ProbeError {
     /// The consent does not cover the look.
     #[error("the department is not asked: {0}")]
     Refused(#[from] ConsentRefusal),
+    /// The consent does not name this department.
+    #[error("the department is not asked: the consent does not cover {0}")]
+    NotCovered(SourceKind),
     /// A step failed; it was printed.
     #[error("the step {0} failed")]
     Failed(String),
@@ -82,8 +86,11 @@ pub async fn run(config: &ConfigArgs, command: SourcesCommand) -> Result<(), Sou
 
 async fn probe(config: &ConfigArgs, name: String, uscc: Uscc, consent: ConsentId) -> Result<(), ProbeError> {
     let settings = Settings::load(config.config.as_deref())?;
-    let pass = pass(config, consent, &uscc).await?;
-    let probed = sources::probe(&settings.sources, &name, &pass, Timestamp::now()).await?;
+    let kind = sources::kind_of(&settings.sources, &name)?;
+    let store = serve::open_store(config).await?;
+    let pass = entered(&store, consent, &uscc, kind).await;
+    store.close().await;
+    let probed = sources::probe(&settings.sources, &name, &pass?, Timestamp::now()).await?;
     let last = probed.steps.len().saturating_sub(1);
     for (number, step) in probed.steps.iter().enumerate() {
         let mark = if probed.failed && number == last { "FAIL" } else { "ok  " };
@@ -95,12 +102,16 @@ async fn probe(config: &ConfigArgs, name: String, uscc: Uscc, consent: ConsentId
     }
 }
 
-/// A pass for the purposes of the bank that holds the consent.
-async fn pass(config: &ConfigArgs, id: ConsentId, uscc: &Uscc) -> Result<ConsentPass, ProbeError> {
-    let store = serve::open_store(config).await?;
-    let consent = store.consent(id).await;
-    store.close().await;
-    let consent = consent?.ok_or(ProbeError::NoSuchConsent(id))?;
+/// A pass for the purposes of the bank that holds the consent; the look is in the ledger before the department is asked.
+async fn entered(store: &Store, id: ConsentId, uscc: &Uscc, kind: SourceKind) -> Result<ConsentPass, ProbeError> {
+    let consent = store.consent(id).await?.ok_or(ProbeError::NoSuchConsent(id))?;
     let purpose = consent.purposes.first().map_or("", String::as_str);
-    Ok(consent.check(consent.bank, uscc, purpose, Timestamp::now())?)
+    let now = Timestamp::now();
+    let pass = consent.check(consent.bank, uscc, purpose, now)?;
+    if !pass.covers(kind) {
+        return Err(ProbeError::NotCovered(kind));
+    }
+    let who = "yuxin sources probe".to_owned();
+    store.enter_look(Look::probing(LookId(Uuid::now_v7()), &pass, kind, who, now)).await?;
+    Ok(pass)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::UnknownName;
 use super::evidence::EvidenceLine;
-use super::{BankId, ConsentId, DecisionId, DecisionRecord, LookId, SourceKind, Uscc};
+use super::{BankId, ConsentId, ConsentPass, DecisionId, DecisionRecord, LookId, SourceKind, Uscc};
 
 /// Who looked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum LookEnd {
     Repeated,
     /// Whoever asked hung up before the departments had answered.
     Abandoned,
-    /// The office read what was recorded; no department was asked.
+    /// The office read what was recorded, or asked a department by hand; no decision was made.
     Read,
 }
 
@@ -132,6 +132,24 @@ impl Look {
             end: LookEnd::Read,
             decision: Some(record.decision.id),
             asked: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+}
+
+impl Look {
+    /// A look of whoever keeps the service at what one department says of a firm, under the consent of `pass`.
+    pub fn probing(id: LookId, pass: &ConsentPass, source: SourceKind, who: String, at: Timestamp) -> Look {
+        Look {
+            id,
+            uscc: pass.uscc().clone(),
+            by: LookBy::Office(who),
+            consent: Some(pass.consent()),
+            purpose: "probe".to_owned(),
+            at,
+            end: LookEnd::Read,
+            decision: None,
+            asked: vec![source],
             answers: Vec::new(),
         }
     }

@@ -43,7 +43,7 @@ use paging::{Next, Paging, Style};
 use probe::Steps;
 use rules::Rule;
 use template::{Filled, Place, Template};
-pub use trial::{Misread, Probed, Step, addresses, connectors_in_order, probe, read_sample};
+pub use trial::{Misread, Probed, Step, addresses, connectors_in_order, kind_of, probe, read_sample};
 
 /// How one department is asked and read.
 pub(super) struct Connector {

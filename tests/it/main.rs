@@ -44,6 +44,7 @@ mod store_decisions;
 mod store_keys;
 mod store_users;
 mod store_writer;
+mod strange_departments;
 mod support;
 mod training_files;
 mod truth;

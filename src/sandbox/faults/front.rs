@@ -112,7 +112,7 @@ impl Desk {
                 let head = "HTTP/1.1 302 Found\r\nlocation: /firms\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
                 to.write_all(head.as_bytes()).await
             }
-            Fault::Flapping { period } if (elapsed.as_millis() / (period.as_millis() / 2).max(1)) % 2 == 0 => {
+            Fault::Flapping { period } if (elapsed.as_millis() / (period.as_millis() / 2).max(1)).is_multiple_of(2) => {
                 answer(&mut to, 503, br#"{"error":"out of order"}"#).await
             }
             Fault::Flapping { .. } => pass_on(&mut to, request, self.behind).await,

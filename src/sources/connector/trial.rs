@@ -74,6 +74,14 @@ pub fn addresses(settings: &SourcesSettings) -> Result<Vec<(String, String)>, So
     Ok(Connectors::load(settings)?.all.into_iter().map(|connector| (connector.name, connector.base_url)).collect())
 }
 
+/// The kind of the connector `name`.
+///
+/// # Errors
+/// [`SourcesError`] where there is no such connector, or the file cannot be used.
+pub fn kind_of(settings: &SourcesSettings, name: &str) -> Result<SourceKind, SourcesError> {
+    named(settings, name).map(|connector| connector.kind)
+}
+
 fn named(settings: &SourcesSettings, name: &str) -> Result<Connector, SourcesError> {
     let mut all = Connectors::load(settings)?.all;
     let at = all.iter().position(|connector| connector.name == name);
