@@ -13,7 +13,7 @@ use yuxin::settings::{Settings, SourcesSettings};
 use yuxin::sources::Sources;
 
 use crate::support::department::{Behaviour, Department, sample};
-use crate::support::gathering::{FIRM, line, now, pass};
+use crate::support::gathering::{FIRM, firms, line, now, pass, pass_of};
 
 /// The map of a department that speaks Chinese, counts in yuan and pages its returns.
 const MAP: &str = include_str!("support/replies/paged-tax-map.toml");
@@ -235,10 +235,10 @@ fn social(dossier: &Dossier) -> EvidenceLine {
 #[tokio::test]
 async fn one_token_serves_many_requests_and_a_refused_one_is_renewed_once() {
     let tokens = Department::start(Behaviour::InTurn(vec![token("one"), token("two")])).await;
-    let department = Department::start(Behaviour::well(SourceKind::SocialInsurance)).await;
+    let department = Department::start(Behaviour::knowing()).await;
     let connected = Connected::to(&with_tokens(&tokens.base_url(), &department.base_url()));
     let sources = connected.sources();
-    let (pass, pass_too) = (pass(), pass());
+    let (pass, pass_too) = (pass(), pass_of(&firms(1)[0]));
     let (a, b) = tokio::join!(sources.gather(&pass, now()), sources.gather(&pass_too, now()));
     assert!([a, b].iter().all(|dossier| social(dossier).status == EvidenceStatus::Fresh));
     assert_eq!(tokens.requests().len(), 1, "two firms at once wait for one token");
@@ -248,7 +248,7 @@ async fn one_token_serves_many_requests_and_a_refused_one_is_renewed_once() {
     );
     assert!(department.requests().iter().all(|request| request.contains("authorization: Bearer one\r\n")));
 
-    let well = Behaviour::well(SourceKind::SocialInsurance);
+    let well = Behaviour::knowing();
     let turns = vec![well.clone(), well.clone(), Behaviour::status(401, ""), well];
     department.behave(Behaviour::InTurn(turns));
     assert_eq!(social(&sources.gather(&pass, now()).await).status, EvidenceStatus::Fresh);
