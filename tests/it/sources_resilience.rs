@@ -93,12 +93,12 @@ fn known_then(then: Vec<Behaviour>) -> Behaviour {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_slower_than_most_gets_a_second_beside_it_and_the_first_answer_is_used() {
-    let slow = Behaviour::knowing().after_ms(700);
+    let slow = Behaviour::knowing().after_ms(750);
     let district = District::of_tax(known_then(vec![slow, Behaviour::knowing()]), |_| {}).await;
     gather_all(&district, &firms(51)[..50], 1).await;
     let started = Instant::now();
     let dossier = district.gather().await;
-    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_millis(700), "{:?}", started.elapsed());
     assert_eq!((tax(&dossier), district.calls(TAX)), (EvidenceStatus::Fresh, 52));
     assert_eq!(district.measured("yuxin_source_hedges_total{result=\"won\",source=\"tax\"}"), 1);
     // The slow one was given up, which is counted and holds no place.
@@ -126,7 +126,8 @@ async fn a_department_that_turns_slow_gets_at_most_a_twentieth_more_calls() {
     assert_nothing_silent(&gathered);
     let hedges = extra(&district, TAX);
     assert!(hedges > 0 && hedges <= 15, "{hedges}");
-    assert_eq!(district.calls(TAX), 300 + hedges);
+    // The second call of a look whose first one is answered just then is given up, perhaps before the department has read it.
+    assert!((300..=300 + hedges).contains(&district.calls(TAX)), "{} {hedges}", district.calls(TAX));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
