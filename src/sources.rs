@@ -52,11 +52,11 @@ mod tax;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp, civil::Date, tz};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use thiserror::Error;
 
 use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
-use crate::domain::{ConsentPass, Dossier, Evidence, RejectedReply, Uscc};
+use crate::domain::{ConsentPass, Dossier, Evidence, RejectedReply, Uscc, china_date};
 use crate::observe::Metrics;
 use crate::settings::SourcesSettings;
 use connector::Connectors;
@@ -231,11 +231,6 @@ impl Look {
     }
 
     fn today(&self) -> Date {
-        self.now.to_zoned(china()).date()
+        china_date(self.now)
     }
-}
-
-/// China's time, the departments': UTC+8 in all provinces and seasons since 1991.
-fn china() -> tz::TimeZone {
-    tz::TimeZone::fixed(tz::offset(8))
 }

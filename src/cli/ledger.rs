@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::tz;
 use serde::Serialize;
 use thiserror::Error;
 
 use super::write_out;
-use crate::domain::{LookBy, SourceKind, Uscc, UsccError};
+use crate::domain::{LookBy, SourceKind, Uscc, UsccError, china};
 use crate::store::{LedgerLine, Store, StoreError};
 
 /// Print every look at a firm: who, under which consent, for what, when, what was asked and what came back
@@ -86,7 +85,7 @@ fn lines_of(line: &LedgerLine) -> Vec<Line<'_>> {
         Line {
             look: look.id.to_string(),
             // China's time, for whoever reads it there.
-            at: look.at.to_zoned(tz::TimeZone::fixed(tz::offset(8))).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            at: look.at.to_zoned(china()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             who,
             office,
             consent: look.consent.map(|id| id.to_string()),

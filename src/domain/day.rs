@@ -3,7 +3,12 @@
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// The civil date in China at an instant: one time zone, UTC+8, without summer time.
+/// China's time: UTC+8 in all provinces and seasons since 1991.
+pub fn china() -> TimeZone {
+    TimeZone::fixed(jiff::tz::offset(8))
+}
+
+/// The civil date in China at an instant.
 pub fn china_date(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::fixed(jiff::tz::offset(8))).date()
+    at.to_zoned(china()).date()
 }

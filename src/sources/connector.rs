@@ -29,12 +29,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::china;
 use super::client::{Answer, Body, Call, Client, Received, Url};
 use super::failure::Failure;
 use super::freshness::Freshness;
 use super::reply::{self, Breach, Record};
-use crate::domain::{SourceKind, Uscc};
+use crate::domain::{SourceKind, Uscc, china_date};
 use auth::Auth;
 use envelope::{Envelope, Said};
 pub(super) use file::Connectors;
@@ -120,7 +119,7 @@ impl Connector {
     }
 
     async fn fetch(&self, uscc: &Uscc, steps: &mut Steps) -> Result<Answer, Failure> {
-        let today = Timestamp::now().to_zoned(china()).date();
+        let today = china_date(Timestamp::now());
         let mut filled = Filled { uscc: uscc.as_str(), today, page: 0, offset: 0, size: 0, cursor: None };
         if let Some(paging) = &self.paging {
             (filled.page, filled.size) = (paging.first, paging.size);

@@ -3,12 +3,12 @@
 use jiff::{Timestamp, ToSpan, civil::Date};
 use sha2::{Digest, Sha256};
 
+use super::Look;
 use super::client::Answer;
 use super::connector::Connector;
 use super::freshness::{Freshness, Life, Limits};
 use super::reply::{self, Breach, Record};
-use super::{Look, china};
-use crate::domain::{Evidence, EvidenceStatus, RejectedReply};
+use crate::domain::{Evidence, EvidenceStatus, RejectedReply, china};
 
 /// An answer, and when it came.
 pub(super) struct Fetched<R> {

@@ -2,17 +2,11 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::{TimeZone, offset};
 
-use crate::domain::{Fen, Language};
+use crate::domain::{Fen, Language, china, china_date};
 
 /// Fen of 1 万元.
 const WAN: i64 = 1_000_000;
-
-/// Time in China: one zone, no summer time.
-fn china() -> TimeZone {
-    TimeZone::fixed(offset(8))
-}
 
 /// The digits of `whole` in groups of three.
 fn grouped(whole: u64) -> String {
@@ -91,12 +85,12 @@ pub fn instant(at: Timestamp) -> String {
 
 /// The day of an instant in China.
 pub fn day(at: Timestamp) -> String {
-    at.to_zoned(china()).date().to_string()
+    china_date(at).to_string()
 }
 
 /// Days from the day of `from` to the day of `to`, by the calendar in China; negative when `to` is earlier.
 pub fn days_between(from: Timestamp, to: Timestamp) -> i64 {
-    let day = |at: Timestamp| at.to_zoned(china()).date();
+    let day = china_date;
     i64::from(day(from).until(day(to)).map_or(0, |span| span.get_days()))
 }
 

@@ -10,12 +10,12 @@ use super::pointer::Pointer;
 use super::probe::Steps;
 use super::{Connector, Connectors};
 use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
-use crate::domain::{ConsentPass, SourceKind, Uscc};
+use crate::domain::{ConsentPass, SourceKind, Uscc, china_date};
 use crate::settings::SourcesSettings;
+use crate::sources::SourcesError;
 use crate::sources::client::Answer;
 use crate::sources::parts::{CourtRecord, RegistryRecord, UtilitiesRecord};
 use crate::sources::reply::{self, Breach, Record};
-use crate::sources::{SourcesError, china};
 
 /// One step of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl Connector {
 
     /// The record in its JSON form.
     fn record(&self, body: &[u8], uscc: &Uscc, now: Timestamp) -> Result<Value, Breach> {
-        let today = now.to_zoned(china()).date();
+        let today = china_date(now);
         fn json<R: Record + Serialize>(record: R) -> Result<Value, Breach> {
             serde_json::to_value(record).map_err(|_| Breach::at("", "makes a record that cannot be written"))
         }

@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 use super::number::Decimal;
 use super::schema::Holds;
-use crate::domain::Month;
-use crate::sources::china;
+use crate::domain::{Month, china};
 
 /// How the department writes a value.
 #[derive(Debug, Clone, PartialEq)]
