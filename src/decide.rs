@@ -1,6 +1,7 @@
 //! THE SPINE: consent → gather → features → score → policy → record, one line a stage. Online, batch, replay and shadow
 //! decisions are all made by [`Engine::judge`].
 
+mod appraisals;
 mod asking;
 mod departments;
 mod disputes;
@@ -17,10 +18,11 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::domain::decision::DecisionRequest;
-use crate::domain::{BankId, CaseId, Consent, ConsentId, ConsentPass, DecisionId, DecisionRecord, LookEnd};
+use crate::domain::{BankId, CaseId, Consent, ConsentId, ConsentPass, DecisionId, DecisionRecord, LookEnd, china_date};
 use crate::observe::Metrics;
 use crate::sources::Sources;
 use crate::store::{Committed, DecisionEntry, IdempotencyEntry, Store, StoreError};
+use appraisals::Appraisals;
 use asking::open_case;
 pub use asking::{Asker, DecideError, Decided};
 pub use departments::SourceHealth;
@@ -38,6 +40,7 @@ pub struct Decider {
     metrics: Metrics,
     engine: RwLock<Arc<Engine>>,
     turns: Turns,
+    appraisals: Appraisals,
 }
 
 impl Decider {
@@ -46,7 +49,14 @@ impl Decider {
         metrics.model_serving(engine.model().id(), engine.model().sha256());
         let keeper = store.clone();
         let sources = sources.handing_rejected_to(move |reply| keeper.keep_rejected(reply));
-        Decider { store, sources, metrics, engine: RwLock::new(Arc::new(engine)), turns: Turns::default() }
+        Decider {
+            store,
+            sources,
+            metrics,
+            engine: RwLock::new(Arc::new(engine)),
+            turns: Turns::default(),
+            appraisals: Appraisals::default(),
+        }
     }
 
     /// The engine that is serving.
@@ -124,7 +134,8 @@ impl Decider {
         let now = now.saturating_add(SignedDuration::try_from(started.elapsed()).unwrap_or_default()).unwrap_or(now);
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };
         let disputes = self.store.disputes_about(&dossier.uscc).await?;
-        let record = engine.marked(engine.judge(occasion, dossier), &disputes);
+        let appraisal = self.appraisals.of(&engine, dossier, china_date(now));
+        let record = engine.marked(engine.rule(occasion, &appraisal), &disputes);
         let case = open_case(asker, &record);
         let idempotency = remember(&record);
         let entry = DecisionEntry { record: record.clone(), case, idempotency };

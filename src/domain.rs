@@ -23,7 +23,7 @@ pub mod user;
 pub use case::{Case, CaseState, Review, Verdict};
 pub use consent::{Consent, ConsentPass, ConsentRefusal, FirmHistory, Scope};
 pub use day::{china, china_date};
-pub use decision::{Decision, DecisionRecord, Outcome};
+pub use decision::{Decision, DecisionRecord, Grounds, Outcome};
 pub use dispute::{Dispute, DisputeMark, DisputeVerdict, DisputedFact, Resolution, Standing};
 pub use evidence::{Dossier, Evidence, EvidenceStatus, SourceKind};
 pub use fen::Fen;

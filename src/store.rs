@@ -10,6 +10,7 @@
 mod audit;
 mod cases;
 mod column;
+mod commit;
 mod consents;
 mod database;
 mod decisions;
@@ -17,6 +18,7 @@ mod disputes;
 mod idempotency;
 mod keys;
 mod looks;
+mod many;
 mod notices;
 mod passwords;
 mod probe;

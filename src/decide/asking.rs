@@ -65,7 +65,7 @@ pub(super) fn open_case(asker: &Asker, record: &DecisionRecord) -> Option<Case> 
         bank: asker.bank,
         bank_name: asker.name.clone(),
         uscc: decision.request.uscc.clone(),
-        firm_name: record.dossier.tax.record.as_ref().and_then(|tax| tax.name.clone()),
+        firm_name: record.grounds.dossier.tax.record.as_ref().and_then(|tax| tax.name.clone()),
         refer_codes: decision.refer_reasons.iter().map(|reason| reason.code.clone()).collect(),
         outcome: decision.outcome,
         score: decision.score,

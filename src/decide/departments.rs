@@ -8,6 +8,7 @@ impl Decider {
     /// Drops all that is kept of a firm: one of its consents was revoked.
     pub fn forget(&self, uscc: &Uscc) {
         self.sources.forget(uscc);
+        self.appraisals.forget(uscc);
     }
 
     /// How the departments fare.

@@ -44,7 +44,7 @@ pub(super) fn rests_on(feature: &Feature, fact: &DisputedFact) -> bool {
 impl Engine {
     /// How the firm of a recorded decision stands with its evidence as it was, judged by this engine for the same occasion.
     pub fn standing(&self, record: &DecisionRecord) -> Standing {
-        Standing::of(&self.judge(occasion(record, record.decision.decided_at), record.dossier.clone()).decision)
+        Standing::of(&self.judge(occasion(record, record.decision.decided_at), record.grounds.dossier.clone()).decision)
     }
 
     /// How it stands without a fact: what is computed from it is missing, and open within the interval of the score. `None` for a
@@ -53,8 +53,8 @@ impl Engine {
         let source = fact.source?;
         let dossier = match fact.feature {
             // One feature of several from the same part: the part itself stays.
-            Some(_) => record.dossier.clone(),
-            None => record.dossier.clone().without(source, fact.part.as_deref()),
+            Some(_) => record.grounds.dossier.clone(),
+            None => record.grounds.dossier.clone().without(source, fact.part.as_deref()),
         };
         let judged = self.judge_without(occasion(record, record.decision.decided_at), dossier, Some(fact));
         Some(Standing::of(&judged.decision))

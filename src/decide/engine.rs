@@ -1,13 +1,17 @@
 //! A model and a policy that fit each other, applied to one dossier: pure, whatever the occasion.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use jiff::civil::Date;
 use thiserror::Error;
 
 use super::disputes::rests_on;
 use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Provenance, Reason, ScoreInterval, VersionRef};
 use crate::domain::evidence::EvidenceLine;
 use crate::domain::{
-    BankId, CaseId, Decision, DecisionId, DecisionRecord, DisputedFact, Dossier, SourceKind, china_date,
+    BankId, CaseId, Decision, DecisionId, DecisionRecord, DisputedFact, Dossier, FirmSize, Grounds, SourceKind,
+    china_date,
 };
 use crate::features::{self, Feature, FeatureVector};
 use crate::model::{Model, Value};
@@ -55,6 +59,35 @@ pub struct Occasion {
     pub case_id: CaseId,
 }
 
+/// What evidence says of a firm on a day, before anybody asks for a loan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Appraisal {
+    on: Date,
+    score: i64,
+    probability_of_default: f64,
+    grade: String,
+    /// The lowest and the highest score and grade where evidence is missing.
+    interval: Option<[(i64, String); 2]>,
+    incomplete: Vec<SourceKind>,
+    /// All characteristics that cost points, the most first.
+    lost: Vec<Reason>,
+    firm_size: FirmSize,
+    evidence: Vec<EvidenceLine>,
+    grounds: Arc<Grounds>,
+}
+
+impl Appraisal {
+    /// The evidence that it rests on.
+    pub(super) fn dossier(&self) -> &Dossier {
+        &self.grounds.dossier
+    }
+
+    /// The day that it is for.
+    pub(super) fn on(&self) -> Date {
+        self.on
+    }
+}
+
 impl Engine {
     /// Puts a model and a policy together.
     pub fn new(model: Model, policy: Policy) -> Result<Engine, EngineError> {
@@ -83,7 +116,8 @@ impl Engine {
 
     /// Judges one firm: features → score → policy → record.
     pub fn judge(&self, occasion: Occasion, dossier: Dossier) -> DecisionRecord {
-        self.judge_without(occasion, dossier, None)
+        let appraisal = self.appraise(dossier, china_date(occasion.now));
+        self.rule(occasion, &appraisal)
     }
 
     /// The same where what is computed from a disputed fact is missing, as if nobody had said it.
@@ -93,7 +127,16 @@ impl Engine {
         dossier: Dossier,
         disputed: Option<&DisputedFact>,
     ) -> DecisionRecord {
-        let on = china_date(occasion.now);
+        let appraisal = self.appraise_without(dossier, china_date(occasion.now), disputed);
+        self.rule(occasion, &appraisal)
+    }
+
+    /// What the evidence says of the firm on that day, whoever asks: features → score.
+    pub fn appraise(&self, dossier: Dossier, on: Date) -> Appraisal {
+        self.appraise_without(dossier, on, None)
+    }
+
+    fn appraise_without(&self, dossier: Dossier, on: Date, disputed: Option<&DisputedFact>) -> Appraisal {
         let hidden = |feature: &Feature| disputed.is_some_and(|fact| rests_on(feature, fact));
         let vector = features::extract(&dossier, on).without(hidden);
         let row: Vec<Value<'static>> = self.row(&vector);
@@ -104,36 +147,53 @@ impl Engine {
         // The lowest and the highest score over all bins of the open columns.
         let interval = (!incomplete.is_empty()).then(|| {
             let (low, high) = self.model.interval(&row, &open);
-            [low, high]
+            [low, high].map(|bound| (bound.score, bound.grade.to_owned()))
         });
-        let lost: Vec<Reason> = self.reasons(&row, &vector);
+        let (firm_size, staff_basis) = features::firm_size(&dossier, on);
+        let points = self.points(&row, &vector, &evidence);
+        Appraisal {
+            on,
+            score: score.score,
+            probability_of_default: score.pd,
+            grade: score.grade.to_owned(),
+            lost: self.reasons(&row, &vector),
+            grounds: Arc::new(Grounds::new(dossier, vector.by_name(), staff_basis, points)),
+            incomplete,
+            interval,
+            firm_size,
+            evidence,
+        }
+    }
+
+    /// What the policy makes of an appraisal for one request: policy → record.
+    pub fn rule(&self, occasion: Occasion, appraisal: &Appraisal) -> DecisionRecord {
+        let Appraisal { lost, interval, .. } = appraisal;
         let finding = Finding {
             request: &occasion.request,
-            dossier: &dossier,
-            on,
-            grade: score.grade,
-            incomplete: &incomplete,
-            interval: interval.as_ref().map(|[low, high]| [(low.score, low.grade), (high.score, high.grade)]),
+            dossier: &appraisal.grounds.dossier,
+            on: appraisal.on,
+            grade: &appraisal.grade,
+            incomplete: &appraisal.incomplete,
+            interval: interval.as_ref().map(|bounds| bounds.each_ref().map(|(score, grade)| (*score, grade.as_str()))),
             reasons: &lost[..lost.len().min(REASONS_MAX)],
         };
         let ruling = self.policy.rule(&finding);
-        let (firm_size, staff_basis) = features::firm_size(&dossier, on);
-        let reasons = ruling.knock_outs.iter().cloned().chain(lost).take(REASONS_MAX).collect();
+        let reasons = ruling.knock_outs.iter().chain(lost).take(REASONS_MAX).cloned().collect();
         let decision = Decision {
             id: occasion.id,
             bank: occasion.bank,
-            firm_size,
+            firm_size: appraisal.firm_size,
             outcome: ruling.outcome,
-            score: score.score,
-            score_interval: interval.as_ref().map(|[low, high]| ScoreInterval { low: low.score, high: high.score }),
-            probability_of_default: score.pd,
-            grade: score.grade.to_owned(),
+            score: appraisal.score,
+            score_interval: interval.as_ref().map(|[(low, _), (high, _)]| ScoreInterval { low: *low, high: *high }),
+            probability_of_default: appraisal.probability_of_default,
+            grade: appraisal.grade.clone(),
             limit: ruling.limit,
             indicated_limit: ruling.indicated_limit,
             reasons,
             case_id: (!ruling.refer_reasons.is_empty()).then_some(occasion.case_id),
             refer_reasons: ruling.refer_reasons,
-            evidence,
+            evidence: appraisal.evidence.clone(),
             model: VersionRef { id: self.model.id().to_owned(), sha256: self.model.sha256().to_owned() },
             policy: self.policy.version().clone(),
             decided_at: occasion.now,
@@ -141,8 +201,7 @@ impl Engine {
             request: occasion.request,
             disputes: Vec::new(),
         };
-        let points = self.points(&row, &vector, &decision.evidence);
-        DecisionRecord { decision, features: vector.by_name(), staff_basis, points, dossier }
+        DecisionRecord { decision, grounds: Arc::clone(&appraisal.grounds) }
     }
 
     /// The model's row for a feature vector.

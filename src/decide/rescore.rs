@@ -54,9 +54,9 @@ impl Engine {
             bank: decision.bank,
             on,
             at: now,
-            left: record.dossier.adverse_facts().into_iter().filter(left).collect(),
+            left: record.grounds.dossier.adverse_facts().into_iter().filter(left).collect(),
             before: Standing::of(decision),
-            after: Standing::of(&self.judge(occasion(record, now), record.dossier.clone()).decision),
+            after: Standing::of(&self.judge(occasion(record, now), record.grounds.dossier.clone()).decision),
             model: VersionRef { id: self.model().id().to_owned(), sha256: self.model().sha256().to_owned() },
             policy: self.policy().version().clone(),
         }

@@ -5,6 +5,7 @@
 //! given. A bank's copy holds the feature values instead: the model's part is recomputed from them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -89,8 +90,8 @@ impl From<&DecisionRecord> for Extract {
         Extract {
             format: FORMAT.to_owned(),
             decision: Stated::from(&record.decision),
-            features: record.features.clone(),
-            points: record.points.clone(),
+            features: record.grounds.features.clone(),
+            points: record.grounds.points.clone(),
         }
     }
 }
@@ -173,8 +174,8 @@ impl RecordFile {
         same("/decision/model/sha256", &self.extract.decision.model.sha256, model.sha256())?;
         if let Some(record) = &self.record {
             let on = china_date(record.decision.decided_at);
-            same("/decision/evidence", &record.decision.evidence, record.dossier.lines())?;
-            same("/features", &record.features, features::extract(&record.dossier, on).by_name())?;
+            same("/decision/evidence", &record.decision.evidence, record.grounds.dossier.lines())?;
+            same("/features", &record.grounds.features, features::extract(&record.grounds.dossier, on).by_name())?;
         }
         let points = self.extract.verify(&model)?;
         if let Some(policy) = policy {
@@ -196,12 +197,12 @@ fn judge_again(record: &DecisionRecord, engine: &Engine) -> DecisionRecord {
         now: decision.decided_at,
         case_id: decision.case_id.unwrap_or(CaseId(decision.id.0)),
     };
-    let mut again = engine.judge(occasion, record.dossier.clone());
+    let mut again = engine.judge(occasion, record.grounds.dossier.clone());
     // Which disputes were open is not in the evidence; what each of them would change is.
     let marks = decision.disputes.iter().cloned();
     again.decision.disputes =
         marks.map(|mark| DisputeMark { without: engine.standing_without(record, &mark.fact), ..mark }).collect();
-    for (computed, recorded) in again.points.iter_mut().zip(&record.points) {
+    for (computed, recorded) in Arc::make_mut(&mut again.grounds).points.iter_mut().zip(&record.grounds.points) {
         forget_unless_recorded(computed, recorded);
     }
     again

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::evidence::{Dossier, EvidenceLine, EvidenceStatus};
 use super::size::StaffBasis;
@@ -190,6 +192,14 @@ impl From<&EvidenceLine> for Provenance {
 pub struct DecisionRecord {
     /// The decision.
     pub decision: Decision,
+    /// What it rests on; decisions on the same evidence share it.
+    #[serde(flatten)]
+    pub grounds: Arc<Grounds>,
+}
+
+/// What a decision rests on, whoever asked for whatever loan: it follows from the evidence, the day and the model alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grounds {
     /// The evidence as it was.
     pub dossier: Dossier,
     /// Every feature of the catalogue by name; `null` when missing.
@@ -198,4 +208,47 @@ pub struct DecisionRecord {
     pub staff_basis: Option<StaffBasis>,
     /// Points by characteristic.
     pub points: Vec<CharacteristicPoints>,
+    /// Kept beside: what the store writes of it.
+    #[serde(skip)]
+    text: Text,
+}
+
+/// The JSON of grounds and its digest, made once for however many decisions rest on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroundsText {
+    /// SHA-256 of the JSON, in hexadecimal.
+    pub sha256: String,
+    /// The JSON.
+    pub json: String,
+}
+
+/// Made when first asked for. It follows from what stands beside it, so it makes no difference when grounds are compared.
+#[derive(Debug, Default, Clone)]
+struct Text(OnceLock<Arc<GroundsText>>);
+
+impl PartialEq for Text {
+    fn eq(&self, _: &Text) -> bool {
+        true
+    }
+}
+
+impl Grounds {
+    /// Grounds of these parts.
+    pub fn new(
+        dossier: Dossier,
+        features: BTreeMap<String, Option<f64>>,
+        staff_basis: Option<StaffBasis>,
+        points: Vec<CharacteristicPoints>,
+    ) -> Grounds {
+        Grounds { dossier, features, staff_basis, points, text: Text::default() }
+    }
+
+    /// Their JSON with its digest.
+    pub fn text(&self) -> &Arc<GroundsText> {
+        self.text.0.get_or_init(|| {
+            // Plain data with text keys: writing it cannot fail.
+            let json = serde_json::to_string(self).unwrap_or_default();
+            Arc::new(GroundsText { sha256: hex::encode(Sha256::digest(json.as_bytes())), json })
+        })
+    }
 }

@@ -8,6 +8,7 @@
 //! tail. What it cannot show by itself: a chain rebuilt from the first changed row on by somebody who may write to the
 //! database. For that, note the head down elsewhere (`yuxin audit verify` prints it) and compare it later.
 
+mod grounds;
 mod verify;
 
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::StoreError;
 use super::database::{Database, Transaction, execute};
 use super::idempotency;
+use super::many::{ManyRows, write_many};
 pub use verify::{AuditProblem, AuditReport};
 
 /// What a row of the chain speaks of.
@@ -95,9 +97,25 @@ pub(super) struct Batch {
     transaction: Transaction,
     head: Head,
     begun_at: Head,
+    /// Rows of the chain that are to be written with the commit.
+    rows: Vec<ChainedRow>,
     /// The latest instant at which an answer was kept in this batch; answers that are too old at it are thrown away.
     kept_at: Option<i64>,
 }
+
+/// A row of the chain that is to be written.
+struct ChainedRow {
+    seq: i64,
+    at: i64,
+    kind: Kind,
+    subject: String,
+    digest: String,
+    previous: String,
+    hash: String,
+}
+
+static CHAIN: ManyRows =
+    ManyRows::new("INSERT INTO audit (seq, at, kind, subject, digest, previous, hash) VALUES ", 7, "");
 
 impl Batch {
     /// Begins a transaction and takes the end of the chain, so that no other writer appends meanwhile.
@@ -114,7 +132,7 @@ impl Batch {
                     .await?
             }
         };
-        Ok(Batch { transaction, begun_at: head.clone(), head, kept_at: None })
+        Ok(Batch { transaction, begun_at: head.clone(), head, rows: Vec::new(), kept_at: None })
     }
 
     /// The transaction, to write rows into.
@@ -132,29 +150,13 @@ impl Batch {
         self.head.seq + 1
     }
 
-    /// Appends a row to the chain.
-    pub(super) async fn append(
-        &mut self,
-        kind: Kind,
-        subject: &str,
-        digest: &str,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Appends a row to the chain; it is written with the commit.
+    pub(super) fn append(&mut self, kind: Kind, subject: &str, digest: &str, at: Timestamp) {
         let (seq, at) = (self.head.seq + 1, at.as_millisecond());
         let hash = self.head.next_hash(seq, at, kind.as_str(), subject, digest);
-        execute!(
-            &mut self.transaction,
-            "INSERT INTO audit (seq, at, kind, subject, digest, previous, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            seq,
-            at,
-            kind.as_str(),
-            subject,
-            digest,
-            &self.head.hash,
-            &hash,
-        )?;
-        self.head = Head { seq, hash };
-        Ok(())
+        let previous = std::mem::replace(&mut self.head, Head { seq, hash: hash.clone() }).hash;
+        let (subject, digest) = (subject.to_owned(), digest.to_owned());
+        self.rows.push(ChainedRow { seq, at, kind, subject, digest, previous, hash });
     }
 
     /// Writes the new end of the chain and commits.
@@ -163,6 +165,18 @@ impl Batch {
             idempotency::purge(&mut self, at).await?;
         }
         if self.head != self.begun_at {
+            write_many!(
+                &mut self.transaction,
+                CHAIN,
+                &self.rows,
+                |row| row.seq,
+                row.at,
+                row.kind.as_str(),
+                &row.subject,
+                &row.digest,
+                &row.previous,
+                &row.hash
+            );
             execute!(
                 &mut self.transaction,
                 "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1",

@@ -1,11 +1,11 @@
 //! Cases: the queue of the finance office, and the reviews that move a case along.
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
 use super::database::{execute, fetch, without_nul};
+use super::many::{ManyRows, write_many};
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::{Case, CaseId, CaseState, Fen, Outcome, Review, Verdict};
@@ -16,7 +16,7 @@ pub(super) struct CaseRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
     pub(super) seq: i64,
-    id: String,
+    pub(super) id: String,
     decision_id: String,
     bank: String,
     bank_name: String,
@@ -198,14 +198,20 @@ pub(super) fn fold(text: &str) -> String {
         .collect()
 }
 
-/// Writes a new case and its audit row.
-pub(super) async fn insert_case(batch: &mut Batch, row: &CaseRow, at: Timestamp) -> Result<(), StoreError> {
-    execute!(
+static CASES: ManyRows = ManyRows::new(
+    "INSERT INTO cases (id, decision_id, bank, bank_name, uscc, firm_name, refer_codes, outcome, score, grade, amount_fen, \
+     opened_at, due_at, search, state) VALUES ",
+    15,
+    "",
+);
+
+/// Writes new cases; whoever calls appends their rows of the chain.
+pub(super) async fn insert_cases(batch: &mut Batch, rows: &[&CaseRow]) -> Result<(), StoreError> {
+    write_many!(
         batch.transaction(),
-        "INSERT INTO cases (id, decision_id, bank, bank_name, uscc, firm_name, refer_codes, outcome, score, grade, \
-         amount_fen, opened_at, due_at, search, state) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        &row.id,
+        CASES,
+        rows,
+        |row| &row.id,
         &row.decision_id,
         &row.bank,
         &row.bank_name,
@@ -220,8 +226,8 @@ pub(super) async fn insert_case(batch: &mut Batch, row: &CaseRow, at: Timestamp)
         row.due_at,
         &row.search,
         &row.state,
-    )?;
-    batch.append(Kind::Case, &row.id, &row.digest(), at).await
+    );
+    Ok(())
 }
 
 /// A review to be written.
@@ -266,7 +272,7 @@ impl Write for ReviewCase {
             row.at,
         )?;
         execute!(batch.transaction(), "UPDATE cases SET state = $1 WHERE id = $2", state.as_str(), &row.case_id)?;
-        batch.append(Kind::Review, &row.id, &row.digest(), self.review.at).await?;
+        batch.append(Kind::Review, &row.id, &row.digest(), self.review.at);
         case.state = state;
         case.reviews.push(self.review.clone());
         Ok(case)

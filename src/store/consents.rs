@@ -1,13 +1,14 @@
 //! Consents: registered, read, used up, revoked. Whose they are is checked by the caller with [`Consent::check`], and here on
 //! revoking.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
 use super::database::{execute, fetch};
+use super::many::{ManyRows, read_many};
 use super::writer::Write;
 use super::{Store, StoreError, notices, rejected};
 use crate::domain::notice::NoticeAbout;
@@ -104,18 +105,25 @@ impl ConsentRow {
 }
 
 /// A consent as a decision that is about to be stored finds it.
-pub(super) struct Grant(Option<ConsentRow>);
+pub(super) struct Grant(ConsentRow);
+
+static GRANTS: ManyRows = ManyRows::new(
+    "SELECT id, bank, uscc, purposes, granted_at, valid_until, document_sha256, revoked_at, sources, fields, one_time, \
+     used_at, used_by FROM consents WHERE id IN (VALUES ",
+    1,
+    ")",
+);
+
+/// These consents as they stand in the transaction, by id.
+pub(super) async fn grants(batch: &mut Batch, ids: &[ConsentId]) -> Result<HashMap<String, Grant>, StoreError> {
+    let rows = read_many!(batch.transaction(), ConsentRow, GRANTS, ids, |id| id.to_string());
+    Ok(rows.into_iter().map(|row| (row.id.clone(), Grant(row))).collect())
+}
 
 impl Grant {
-    /// The consent `id`, in the transaction.
-    pub(super) async fn find(batch: &mut Batch, id: ConsentId) -> Result<Grant, StoreError> {
-        let row = fetch!(fetch_optional, Transaction, batch.transaction(), ConsentRow, SELECT, id.to_string())?;
-        Ok(Grant(row))
-    }
-
     /// What became of the consent since it was checked, that forbids the decision.
     pub(super) fn refusal(&self) -> Option<ConsentRefusal> {
-        let row = self.0.as_ref()?;
+        let row = &self.0;
         match (row.revoked_at, row.one_time != 0 && row.used_at.is_some()) {
             (Some(_), _) => Some(ConsentRefusal::Revoked),
             (None, true) => Some(ConsentRefusal::Used),
@@ -123,10 +131,18 @@ impl Grant {
         }
     }
 
-    /// Marks a consent for one look as used up by `decision`; one that stands is left alone.
-    pub(super) async fn use_up(self, batch: &mut Batch, decision: DecisionId, at: Timestamp) -> Result<(), StoreError> {
-        let Some(mut row) = self.0.filter(|row| row.one_time != 0) else { return Ok(()) };
-        (row.used_at, row.used_by) = (Some(at.as_millisecond()), Some(decision.to_string()));
+    /// Takes a consent for one look for `decision`; one that stands is left alone. Gives whether [`Grant::use_up`] is due.
+    pub(super) fn take(&mut self, decision: DecisionId, at: Timestamp) -> bool {
+        if self.0.one_time == 0 {
+            return false;
+        }
+        (self.0.used_at, self.0.used_by) = (Some(at.as_millisecond()), Some(decision.to_string()));
+        true
+    }
+
+    /// Marks a consent that was taken as used up.
+    pub(super) async fn use_up(&self, batch: &mut Batch, at: Timestamp) -> Result<(), StoreError> {
+        let row = &self.0;
         execute!(
             batch.transaction(),
             "UPDATE consents SET used_at = $1, used_by = $2 WHERE id = $3",
@@ -134,7 +150,8 @@ impl Grant {
             &row.used_by,
             &row.id
         )?;
-        batch.append(Kind::ConsentUsed, &row.id, &row.use_digest(), at).await
+        batch.append(Kind::ConsentUsed, &row.id, &row.use_digest(), at);
+        Ok(())
     }
 }
 
@@ -205,7 +222,8 @@ impl Write for InsertConsent {
             &row.fields,
             row.one_time,
         )?;
-        batch.append(Kind::Consent, &row.id, &row.digest(), self.0.granted_at).await
+        batch.append(Kind::Consent, &row.id, &row.digest(), self.0.granted_at);
+        Ok(())
     }
 }
 
@@ -231,7 +249,7 @@ impl Write for RevokeConsent {
         row.revoked_at = Some(self.now.as_millisecond());
         let consent = row.clone().read()?;
         execute!(batch.transaction(), "UPDATE consents SET revoked_at = $1 WHERE id = $2", row.revoked_at, &row.id)?;
-        batch.append(Kind::ConsentRevoked, &row.id, &row.revocation_digest(), self.now).await?;
+        batch.append(Kind::ConsentRevoked, &row.id, &row.revocation_digest(), self.now);
         let about = NoticeAbout {
             consent_id: Some(self.id),
             decision_ids: relying_on(batch, self.id, consent.bank).await?,

@@ -1,18 +1,18 @@
 //! Decisions: stored once with their case, their audit rows and the kept answer, never changed.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
-use super::audit::{Batch, Kind, sha256};
-use super::cases::{CaseRow, fold_lines, insert_case};
+use super::audit::sha256;
+use super::cases::fold_lines;
 use super::column::Row;
-use super::consents::Grant;
-use super::database::{execute, fetch};
-use super::idempotency::{self, IdempotencyEntry, StoredReply};
-use super::looks;
-use super::rescores;
-use super::writer::Write;
+use super::commit::CommitDecision;
+use super::database::fetch;
+use super::idempotency::{IdempotencyEntry, StoredReply};
 use super::{Store, StoreError};
-use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Look, Uscc};
+use crate::domain::decision::Grounds;
+use crate::domain::{BankId, Case, Decision, DecisionId, DecisionRecord, Uscc};
 
 /// The most decisions on one page.
 const PAGE_MAX: u32 = 200;
@@ -37,15 +37,37 @@ pub enum Committed {
     Replayed(StoredReply),
 }
 
+/// What [`RecordRow`] is read from; a condition must follow.
+macro_rules! select_records {
+    () => {
+        "SELECT d.id, d.record, g.body FROM decisions d LEFT JOIN grounds g ON g.sha256 = d.grounds"
+    };
+}
+pub(super) use select_records;
+
+/// A decision as stored, with what it rests on.
 #[derive(Debug, sqlx::FromRow)]
-struct RecordRow {
-    id: String,
+pub(super) struct RecordRow {
+    pub(super) id: String,
     record: String,
+    /// `None` for a decision from when the record held it.
+    body: Option<String>,
+}
+
+/// The record as it is written: the decision, and the digest of its grounds.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Written<'a> {
+    pub(super) decision: std::borrow::Cow<'a, Decision>,
+    pub(super) grounds: std::borrow::Cow<'a, str>,
 }
 
 impl RecordRow {
-    fn read(&self) -> Result<DecisionRecord, StoreError> {
-        Row { what: "decision", id: &self.id }.json("record", &self.record)
+    pub(super) fn read(&self) -> Result<DecisionRecord, StoreError> {
+        let row = Row { what: "decision", id: &self.id };
+        let Some(body) = &self.body else { return row.json("record", &self.record) };
+        let written: Written<'_> = row.json("record", &self.record)?;
+        let grounds: Grounds = row.json("grounds", body)?;
+        Ok(DecisionRecord { decision: written.decision.into_owned(), grounds: Arc::new(grounds) })
     }
 }
 
@@ -58,6 +80,7 @@ pub(super) struct DecisionRow {
     uscc: String,
     decided_at: i64,
     record: String,
+    pub(super) grounds: Option<String>,
 }
 
 impl DecisionRow {
@@ -70,6 +93,7 @@ impl DecisionRow {
         #[derive(serde::Deserialize)]
         struct Record {
             decision: Decision,
+            grounds: Option<String>,
         }
         #[derive(serde::Deserialize)]
         struct Decision {
@@ -82,9 +106,10 @@ impl DecisionRow {
         struct Request {
             uscc: String,
         }
-        serde_json::from_str(&self.record).is_ok_and(|Record { decision: d }| {
+        serde_json::from_str(&self.record).is_ok_and(|Record { decision: d, grounds }| {
             (d.id, d.bank, d.request.uscc, d.decided_at.as_millisecond())
                 == (self.id.clone(), self.bank.clone(), self.uscc.clone(), self.decided_at)
+                && grounds == self.grounds
         })
     }
 }
@@ -98,7 +123,7 @@ impl Store {
     /// [`StoreError::Conflict`] when the id is taken, the bank is not known, or the case is about something else;
     /// [`StoreError::Unavailable`], and then it may or may not be stored: the same idempotency key tells.
     pub async fn commit_decision(&self, entry: DecisionEntry) -> Result<Committed, StoreError> {
-        self.write(CommitDecision::of(entry)?).await
+        self.0.writer.decide(CommitDecision::of(entry)?).await
     }
 
     /// A decision of this bank with its case as it stands; `None` when the bank has no such decision.
@@ -110,7 +135,7 @@ impl Store {
         id: DecisionId,
         bank: BankId,
     ) -> Result<Option<(DecisionRecord, Option<Case>)>, StoreError> {
-        const SELECT: &str = "SELECT id, record FROM decisions WHERE id = $1 AND bank = $2";
+        const SELECT: &str = concat!(select_records!(), " WHERE d.id = $1 AND d.bank = $2");
         let mut reader = self.reader().await?;
         let row = fetch!(fetch_optional, Reader, &mut reader, RecordRow, SELECT, id.to_string(), bank.to_string())?;
         drop(reader);
@@ -124,7 +149,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
     pub async fn decision_for_office(&self, id: DecisionId) -> Result<Option<DecisionRecord>, StoreError> {
-        const SELECT: &str = "SELECT id, record FROM decisions WHERE id = $1";
+        const SELECT: &str = concat!(select_records!(), " WHERE d.id = $1");
         let mut reader = self.reader().await?;
         let row = fetch!(fetch_optional, Reader, &mut reader, RecordRow, SELECT, id.to_string())?;
         row.map(|row| row.read()).transpose()
@@ -141,9 +166,10 @@ impl Store {
         after: Option<DecisionId>,
         limit: u32,
     ) -> Result<Vec<(DecisionRecord, Option<Case>)>, StoreError> {
-        const OF_BANK: &str = "SELECT id, record FROM decisions WHERE bank = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+        const OF_BANK: &str =
+            concat!(select_records!(), " WHERE d.bank = $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3");
         const OF_FIRM: &str =
-            "SELECT id, record FROM decisions WHERE bank = $1 AND id < $2 AND uscc = $4 ORDER BY id DESC LIMIT $3";
+            concat!(select_records!(), " WHERE d.bank = $1 AND d.id < $2 AND d.uscc = $4 ORDER BY d.id DESC LIMIT $3");
         let limit = i64::from(limit.min(PAGE_MAX));
         // "g" sorts after every UUID.
         let (owner, before) = (bank.to_string(), after.map_or_else(|| "g".to_owned(), |id| id.to_string()));
@@ -180,84 +206,5 @@ impl Store {
             decision,
         )?;
         Ok(fold_lines(lines)?.pop())
-    }
-}
-
-struct CommitDecision {
-    record: DecisionRecord,
-    text: String,
-    digest: String,
-    case: Option<CaseRow>,
-    look: Look,
-    idempotency: Option<IdempotencyEntry>,
-}
-
-impl CommitDecision {
-    fn of(entry: DecisionEntry) -> Result<CommitDecision, StoreError> {
-        let decision = &entry.record.decision;
-        let fits = match &entry.case {
-            None => decision.case_id.is_none(),
-            Some(case) => {
-                decision.case_id == Some(case.id)
-                    && case.decision == decision.id
-                    && case.bank == decision.bank
-                    && case.uscc == decision.request.uscc
-            }
-        };
-        if !fits {
-            return Err(StoreError::Conflict(format!(
-                "decision {} and its case are about different things",
-                decision.id
-            )));
-        }
-        let text = serde_json::to_string(&entry.record)
-            .map_err(|_| StoreError::Conflict(format!("decision {} cannot be written as JSON", decision.id)))?;
-        let case = entry.case.as_ref().map(CaseRow::of);
-        // Written and hashed here, by the callers side by side, and not by the one writer.
-        let digest = sha256(text.as_bytes());
-        let look = Look::of(&entry.record);
-        Ok(CommitDecision { text, digest, case, look, idempotency: entry.idempotency, record: entry.record })
-    }
-}
-
-impl Write for CommitDecision {
-    type Answer = Committed;
-
-    async fn apply(&self, batch: &mut Batch) -> Result<Committed, StoreError> {
-        let decision = &self.record.decision;
-        let grant = Grant::find(batch, decision.request.consent_id).await?;
-        if let Some(refusal) = grant.refusal() {
-            // A repetition is answered as before, also when the decision that it repeats used the consent up.
-            return match &self.idempotency {
-                Some(entry) => idempotency::kept(batch, decision.bank, entry, decision.decided_at).await?,
-                None => None,
-            }
-            .map(Committed::Replayed)
-            .ok_or(StoreError::ConsentRefused(refusal));
-        }
-        if let Some(entry) = &self.idempotency
-            && let Some(earlier) = idempotency::keep(batch, decision.bank, entry, decision.decided_at).await?
-        {
-            return Ok(Committed::Replayed(earlier));
-        }
-        let id = decision.id.to_string();
-        execute!(
-            batch.transaction(),
-            "INSERT INTO decisions (id, bank, uscc, decided_at, record) VALUES ($1, $2, $3, $4, $5)",
-            &id,
-            decision.bank.to_string(),
-            decision.request.uscc.as_str(),
-            decision.decided_at.as_millisecond(),
-            &self.text,
-        )?;
-        batch.append(Kind::Decision, &id, &self.digest, decision.decided_at).await?;
-        rescores::note_fact_ends(batch, &self.record).await?;
-        if let Some(case) = &self.case {
-            insert_case(batch, case, decision.decided_at).await?;
-        }
-        looks::enter(batch, &self.look).await?;
-        looks::move_dates_on(batch, &self.look).await?;
-        grant.use_up(batch, decision.id, decision.decided_at).await?;
-        Ok(Committed::Stored)
     }
 }

@@ -241,7 +241,8 @@ impl Write for OpenDispute {
             row.opened_at,
             row.due_at,
         )?;
-        batch.append(Kind::Dispute, &row.id, &row.digest(), *at).await
+        batch.append(Kind::Dispute, &row.id, &row.digest(), *at);
+        Ok(())
     }
 }
 
@@ -278,7 +279,7 @@ impl Write for ResolveDispute {
             row.resolved_at,
             &row.id,
         )?;
-        batch.append(Kind::DisputeResolved, &row.id, &row.resolution_digest(), self.resolution.at).await?;
+        batch.append(Kind::DisputeResolved, &row.id, &row.resolution_digest(), self.resolution.at);
         self.tell_banks(batch, &dispute).await?;
         Ok(dispute)
     }

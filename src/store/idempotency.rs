@@ -1,9 +1,12 @@
 //! Answers kept for 72 hours under the key that the bank chose, so that a repeated request is answered, not done again.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::audit::Batch;
 use super::database::{execute, fetch};
+use super::many::{ManyRows, read_many, write_many};
 use super::{Store, StoreError};
 use crate::domain::BankId;
 
@@ -72,52 +75,91 @@ impl Store {
     }
 }
 
-/// Keeps an answer; gives the earlier one, and writes nothing, where the key is taken.
-pub(super) async fn keep(
-    batch: &mut Batch,
-    bank: BankId,
-    entry: &IdempotencyEntry,
-    at: Timestamp,
-) -> Result<Option<StoredReply>, StoreError> {
-    let (bank, now) = (bank.to_string(), at.as_millisecond());
-    let kept = execute!(
-        batch.transaction(),
-        "INSERT INTO idempotency (bank, route, idempotency_key, request_sha256, status, body, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (bank, route, idempotency_key) DO UPDATE \
-         SET request_sha256 = excluded.request_sha256, status = excluded.status, body = excluded.body, \
-             created_at = excluded.created_at \
-         WHERE idempotency.created_at <= $8",
-        &bank,
-        &entry.route,
-        &entry.key,
-        &entry.request_sha256,
-        i64::from(entry.status),
-        &entry.body,
-        now,
-        now - KEPT_MS,
-    )?;
-    if kept > 0 {
-        batch.keeps_answer(now);
-        return Ok(None);
-    }
-    let oldest = now - KEPT_MS;
-    let row =
-        fetch!(fetch_one, Transaction, batch.transaction(), ReplyRow, REPLY, &bank, &entry.route, &entry.key, oldest)?;
-    Ok(Some(row.into()))
-}
-
-/// The answer that is kept under the entry's key; writes nothing.
+/// The answers that these banks' keys have, however old: by bank, route and key.
 pub(super) async fn kept(
     batch: &mut Batch,
-    bank: BankId,
-    entry: &IdempotencyEntry,
-    at: Timestamp,
-) -> Result<Option<StoredReply>, StoreError> {
-    let (bank, oldest) = (bank.to_string(), at.as_millisecond() - KEPT_MS);
-    let (route, key) = (&entry.route, &entry.key);
-    let row = fetch!(fetch_optional, Transaction, batch.transaction(), ReplyRow, REPLY, &bank, route, key, oldest)?;
-    Ok(row.map(StoredReply::from))
+    asked: &[(BankId, &IdempotencyEntry)],
+) -> Result<HashMap<(String, String, String), KeptReply>, StoreError> {
+    let found =
+        read_many!(batch.transaction(), KeptRow, KEPT, asked, |one| one.0.to_string(), &one.1.route, &one.1.key);
+    let keyed = |row: KeptRow| {
+        let reply =
+            StoredReply::from(ReplyRow { request_sha256: row.request_sha256, status: row.status, body: row.body });
+        ((row.bank, row.route, row.idempotency_key), KeptReply { reply, created_at: row.created_at })
+    };
+    Ok(found.into_iter().map(keyed).collect())
 }
+
+/// Keeps answers under keys that are free, or whose answers are too old; each key once.
+pub(super) async fn keep(
+    batch: &mut Batch,
+    entries: &[(BankId, &IdempotencyEntry, Timestamp)],
+) -> Result<(), StoreError> {
+    write_many!(
+        batch.transaction(),
+        KEEP,
+        entries,
+        |one| one.0.to_string(),
+        &one.1.route,
+        &one.1.key,
+        &one.1.request_sha256,
+        i64::from(one.1.status),
+        &one.1.body,
+        one.2.as_millisecond(),
+    );
+    if let Some(latest) = entries.iter().map(|one| one.2.as_millisecond()).max() {
+        batch.keeps_answer(latest);
+    }
+    Ok(())
+}
+
+/// An answer that is kept, and since when.
+pub(super) struct KeptReply {
+    reply: StoredReply,
+    created_at: i64,
+}
+
+impl KeptReply {
+    /// The answer that an entry leaves.
+    pub(super) fn of(entry: &IdempotencyEntry, at: Timestamp) -> KeptReply {
+        let reply = StoredReply {
+            request_sha256: entry.request_sha256.clone(),
+            status: entry.status,
+            body: entry.body.clone(),
+        };
+        KeptReply { reply, created_at: at.as_millisecond() }
+    }
+
+    /// The answer, where it still counts at `at`.
+    pub(super) fn at(&self, at: Timestamp) -> Option<StoredReply> {
+        (self.created_at > at.as_millisecond() - KEPT_MS).then(|| self.reply.clone())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct KeptRow {
+    bank: String,
+    route: String,
+    idempotency_key: String,
+    request_sha256: String,
+    status: i64,
+    body: String,
+    created_at: i64,
+}
+
+static KEPT: ManyRows = ManyRows::new(
+    "SELECT bank, route, idempotency_key, request_sha256, status, body, created_at FROM idempotency \
+     WHERE (bank, route, idempotency_key) IN (VALUES ",
+    3,
+    ")",
+);
+
+static KEEP: ManyRows = ManyRows::new(
+    "INSERT INTO idempotency (bank, route, idempotency_key, request_sha256, status, body, created_at) VALUES ",
+    7,
+    " ON CONFLICT (bank, route, idempotency_key) DO UPDATE SET request_sha256 = excluded.request_sha256, \
+     status = excluded.status, body = excluded.body, created_at = excluded.created_at",
+);
 
 /// Throws away answers that were kept long enough, at most a thousand at a time so that no commit waits for it.
 pub(super) async fn purge(batch: &mut Batch, at: i64) -> Result<(), StoreError> {

@@ -206,7 +206,7 @@ impl Write for CreateKey {
                 &bank.name,
                 bank.created_at
             )?;
-            batch.append(Kind::Bank, &bank.id, &bank.digest(), self.now).await?;
+            batch.append(Kind::Bank, &bank.id, &bank.digest(), self.now);
         }
         execute!(
             batch.transaction(),
@@ -217,7 +217,7 @@ impl Write for CreateKey {
             &row.hint,
             row.created_at
         )?;
-        batch.append(Kind::Key, &row.id, &row.digest(), self.now).await?;
+        batch.append(Kind::Key, &row.id, &row.digest(), self.now);
         row.read()
     }
 }
@@ -241,7 +241,7 @@ impl Write for RevokeKey {
         if revoked == 0 {
             return Ok(false);
         }
-        batch.append(Kind::KeyRevoked, &id, &digest(&(&id, Some(at))), self.now).await?;
+        batch.append(Kind::KeyRevoked, &id, &digest(&(&id, Some(at))), self.now);
         Ok(true)
     }
 }

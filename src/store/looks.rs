@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
-use super::database::{execute, fetch, without_nul};
+use super::database::{fetch, without_nul};
+use super::many::{ManyRows, write_many};
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::evidence::EvidenceLine;
@@ -29,7 +30,7 @@ pub(super) struct LookRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
     pub(super) seq: i64,
-    id: String,
+    pub(super) id: String,
     uscc: String,
     bank: Option<String>,
     office: Option<String>,
@@ -45,7 +46,7 @@ pub(super) struct LookRow {
 }
 
 impl LookRow {
-    fn of(look: &Look) -> LookRow {
+    pub(super) fn of(look: &Look) -> LookRow {
         let (bank, office) = match &look.by {
             LookBy::Bank(bank) => (Some(bank.to_string()), None),
             LookBy::Office(who) => (None, Some(without_nul(who))),
@@ -97,14 +98,19 @@ impl LookRow {
     }
 }
 
-/// Writes a look into the transaction.
-pub(super) async fn enter(batch: &mut Batch, look: &Look) -> Result<(), StoreError> {
-    let row = LookRow::of(look);
-    execute!(
+static LOOKS: ManyRows = ManyRows::new(
+    "INSERT INTO looks (id, uscc, bank, office, consent_id, purpose, at, ended, decision_id, asked, answers) VALUES ",
+    11,
+    "",
+);
+
+/// Writes looks; whoever calls appends their rows of the chain.
+pub(super) async fn insert_looks(batch: &mut Batch, rows: &[&LookRow]) -> Result<(), StoreError> {
+    write_many!(
         batch.transaction(),
-        "INSERT INTO looks (id, uscc, bank, office, consent_id, purpose, at, ended, decision_id, asked, answers) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        &row.id,
+        LOOKS,
+        rows,
+        |row| &row.id,
         &row.uscc,
         &row.bank,
         &row.office,
@@ -115,36 +121,45 @@ pub(super) async fn enter(batch: &mut Batch, look: &Look) -> Result<(), StoreErr
         &row.decision_id,
         &row.asked,
         &row.answers,
-    )?;
-    batch.append(Kind::Look, &row.id, &row.digest(), look.at).await
+    );
+    Ok(())
 }
 
-/// Moves the firm's dates on to those that its departments stated now; never back.
-pub(super) async fn move_dates_on(batch: &mut Batch, look: &Look) -> Result<(), StoreError> {
+/// Writes a look into the transaction.
+pub(super) async fn enter(batch: &mut Batch, look: &Look) -> Result<(), StoreError> {
+    let row = LookRow::of(look);
+    insert_looks(batch, &[&row]).await?;
+    batch.append(Kind::Look, &row.id, &row.digest(), look.at);
+    Ok(())
+}
+
+/// The latest as-of date that a source has stated of a firm.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct SourceDate {
+    pub(super) uscc: String,
+    pub(super) source: &'static str,
+    /// ISO 8601, so that the order of texts is that of days.
+    pub(super) as_of: String,
+}
+
+/// The dates that the departments stated in a look.
+pub(super) fn stated_dates(look: &Look) -> Vec<SourceDate> {
     let stated = |line: &EvidenceLine| {
         let as_of = line.as_of.filter(|_| line.status.has_record())?;
-        Some((line.source.as_str(), as_of.to_string()))
+        Some(SourceDate { uscc: look.uscc.as_str().to_owned(), source: line.source.as_str(), as_of: as_of.to_string() })
     };
-    let dates: Vec<(&str, String)> = look.answers.iter().filter_map(stated).collect();
-    // Three at a time in one statement: every decision goes through here.
-    for three in dates.chunks(3) {
-        let date = |i: usize| three.get(i).map(|(source, as_of)| (*source, as_of.as_str())).unzip();
-        let ([(a, a_on), (b, b_on), (c, c_on)], uscc) = ([0, 1, 2].map(date), look.uscc.as_str());
-        execute!(
-            batch.transaction(),
-            "INSERT INTO source_dates (uscc, source, as_of) SELECT $1, source, as_of FROM \
-             (SELECT $2 AS source, $3 AS as_of UNION ALL SELECT $4, $5 UNION ALL SELECT $6, $7) stated \
-             WHERE as_of IS NOT NULL ON CONFLICT (uscc, source) DO UPDATE SET as_of = excluded.as_of \
-             WHERE source_dates.as_of < excluded.as_of",
-            uscc,
-            a,
-            a_on,
-            b,
-            b_on,
-            c,
-            c_on,
-        )?;
-    }
+    look.answers.iter().filter_map(stated).collect()
+}
+
+static SOURCE_DATES: ManyRows = ManyRows::new(
+    "INSERT INTO source_dates (uscc, source, as_of) VALUES ",
+    3,
+    " ON CONFLICT (uscc, source) DO UPDATE SET as_of = excluded.as_of WHERE source_dates.as_of < excluded.as_of",
+);
+
+/// Moves firms' dates on to those that their departments stated now; never back. One date at most for each firm and source.
+pub(super) async fn move_dates_on(batch: &mut Batch, dates: &[SourceDate]) -> Result<(), StoreError> {
+    write_many!(batch.transaction(), SOURCE_DATES, dates, |date| &date.uscc, date.source, &date.as_of);
     Ok(())
 }
 

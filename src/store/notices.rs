@@ -76,7 +76,8 @@ pub(super) async fn tell(
         &row.about,
         row.created_at,
     )?;
-    batch.append(Kind::Notice, &row.id, &row.digest(), at).await
+    batch.append(Kind::Notice, &row.id, &row.digest(), at);
+    Ok(())
 }
 
 impl Store {

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::cases::{CaseLine, fold, fold_lines, select_cases};
-use super::column::Row;
 use super::database::fetch;
+use super::decisions::{RecordRow, select_records};
 use super::{Store, StoreError};
 use crate::domain::{Case, CaseId, CaseState, DecisionRecord};
 
@@ -163,14 +163,13 @@ impl Store {
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
     pub async fn case(&self, id: CaseId) -> Result<Option<(Case, DecisionRecord)>, StoreError> {
         const CASE: &str = concat!(select_cases!(), " WHERE c.id = $1 ORDER BY c.id, r.number");
-        const RECORD: &str = "SELECT record FROM decisions WHERE id = $1";
+        const RECORD: &str = concat!(select_records!(), " WHERE d.id = $1");
         let mut reader = self.reader().await?;
         let lines = fetch!(fetch_all, Reader, &mut reader, CaseLine, CASE, id.to_string())?;
         let Some(case) = fold_lines(lines)?.pop() else { return Ok(None) };
         let decision = case.decision.to_string();
-        let (record,): (String,) = fetch!(fetch_one, Reader, &mut reader, (String,), RECORD, &decision)?;
-        let record = Row { what: "decision", id: &decision }.json("record", &record)?;
-        Ok(Some((case, record)))
+        let row = fetch!(fetch_one, Reader, &mut reader, RecordRow, RECORD, &decision)?;
+        Ok(Some((case, row.read()?)))
     }
 
     /// How many cases are in each state, and how many are overdue at `now`.

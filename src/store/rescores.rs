@@ -8,6 +8,8 @@ use jiff::civil::Date;
 use super::audit::{Batch, Kind, sha256};
 use super::column::Row;
 use super::database::{execute, fetch};
+use super::decisions::{RecordRow, select_records};
+use super::many::{ManyRows, write_many};
 use super::notices::tell;
 use super::writer::Write;
 use super::{Store, StoreError};
@@ -56,23 +58,35 @@ impl RescoreRow {
     }
 }
 
-/// Notes the days on which adverse facts of a decision leave the score while it is valid.
-pub(super) async fn note_fact_ends(batch: &mut Batch, record: &DecisionRecord) -> Result<(), StoreError> {
+/// A day on which an adverse fact of a decision leaves the score while the decision is valid.
+pub(super) struct FactEnd {
+    decision: String,
+    leaves_on: String,
+    valid_until: i64,
+}
+
+static FACT_ENDS: ManyRows =
+    ManyRows::new("INSERT INTO fact_ends (decision_id, leaves_on, valid_until) VALUES ", 3, "");
+
+/// The days on which adverse facts of a decision leave the score while it is valid.
+pub(super) fn fact_ends(record: &DecisionRecord) -> Vec<FactEnd> {
     let decision = &record.decision;
     let (first, last) = (china_date(decision.decided_at), china_date(decision.valid_until));
-    let days: BTreeSet<Date> = (record.dossier.adverse_facts().iter())
+    let days: BTreeSet<Date> = (record.grounds.dossier.adverse_facts().iter())
         .filter_map(|fact| fact.leaves_on)
         .filter(|day| first < *day && *day <= last)
         .collect();
-    for day in days {
-        execute!(
-            batch.transaction(),
-            "INSERT INTO fact_ends (decision_id, leaves_on, valid_until) VALUES ($1, $2, $3)",
-            decision.id.to_string(),
-            day.to_string(),
-            decision.valid_until.as_millisecond(),
-        )?;
-    }
+    let end = |day: Date| FactEnd {
+        decision: decision.id.to_string(),
+        leaves_on: day.to_string(),
+        valid_until: decision.valid_until.as_millisecond(),
+    };
+    days.into_iter().map(end).collect()
+}
+
+/// Notes these days.
+pub(super) async fn note_fact_ends(batch: &mut Batch, ends: &[&FactEnd]) -> Result<(), StoreError> {
+    write_many!(batch.transaction(), FACT_ENDS, ends, |end| &end.decision, &end.leaves_on, end.valid_until);
     Ok(())
 }
 
@@ -87,15 +101,17 @@ impl Store {
         after: Option<DecisionId>,
         now: Timestamp,
     ) -> Result<Vec<DecisionRecord>, StoreError> {
-        const DUE: &str = "SELECT d.id, d.record FROM decisions d WHERE d.id > $1 AND EXISTS (SELECT 1 FROM fact_ends f \
+        const DUE: &str = concat!(
+            select_records!(),
+            " WHERE d.id > $1 AND EXISTS (SELECT 1 FROM fact_ends f \
              WHERE f.decision_id = d.id AND f.leaves_on <= $2 AND f.valid_until > $3 AND NOT EXISTS (SELECT 1 FROM rescores r \
-             WHERE r.decision_id = f.decision_id AND r.on_date >= f.leaves_on)) ORDER BY d.id LIMIT $4";
+             WHERE r.decision_id = f.decision_id AND r.on_date >= f.leaves_on)) ORDER BY d.id LIMIT $4"
+        );
         let after = after.map_or_else(String::new, |id| id.to_string());
         let today = china_date(now).to_string();
         let mut reader = self.reader().await?;
-        let rows: Vec<(String, String)> =
-            fetch!(fetch_all, Reader, &mut reader, (String, String), DUE, after, today, now.as_millisecond(), PAGE)?;
-        rows.iter().map(|(id, record)| Row { what: "decision", id }.json("record", record)).collect()
+        let rows = fetch!(fetch_all, Reader, &mut reader, RecordRow, DUE, after, today, now.as_millisecond(), PAGE)?;
+        rows.iter().map(RecordRow::read).collect()
     }
 
     /// Stores a re-score and tells the bank, in one transaction. `false`: the decision was judged again for this day already;
@@ -145,7 +161,7 @@ impl Write for CommitRescore {
             row.at,
             &row.record,
         )?;
-        batch.append(Kind::Rescore, &row.id, &sha256(row.record.as_bytes()), self.0.at).await?;
+        batch.append(Kind::Rescore, &row.id, &sha256(row.record.as_bytes()), self.0.at);
         let figures = [
             ("score_before", self.0.before.score.to_string()),
             ("score_after", self.0.after.score.to_string()),

@@ -160,8 +160,8 @@ impl Write for CreateUser {
         if made == 0 {
             return Err(StoreError::NameTaken);
         }
-        batch.append(Kind::User, &row.id, &row.digest(), self.now).await?;
-        batch.append(Kind::Password, &row.id, &row.password_digest(), self.now).await?;
+        batch.append(Kind::User, &row.id, &row.digest(), self.now);
+        batch.append(Kind::Password, &row.id, &row.password_digest(), self.now);
         row.user()
     }
 }
@@ -186,7 +186,8 @@ impl Write for SetPassword {
         )?;
         execute!(batch.transaction(), "DELETE FROM sessions WHERE user_id = $1", &row.id)?;
         execute!(batch.transaction(), "DELETE FROM log_in_failures WHERE name_folded = $1", &self.name)?;
-        batch.append(Kind::Password, &row.id, &row.password_digest(), self.now).await
+        batch.append(Kind::Password, &row.id, &row.password_digest(), self.now);
+        Ok(())
     }
 }
 
@@ -204,7 +205,7 @@ impl Write for DisableUser {
         let row = UserRow { disabled_at: Some(self.now.as_millisecond()), ..row };
         execute!(batch.transaction(), "UPDATE users SET disabled_at = $1 WHERE id = $2", row.disabled_at, &row.id)?;
         execute!(batch.transaction(), "DELETE FROM sessions WHERE user_id = $1", &row.id)?;
-        batch.append(Kind::UserDisabled, &row.id, &row.disabling_digest(), self.now).await?;
+        batch.append(Kind::UserDisabled, &row.id, &row.disabling_digest(), self.now);
         Ok(true)
     }
 }

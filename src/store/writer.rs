@@ -14,7 +14,9 @@ use tokio::task::JoinHandle;
 
 use super::StoreError;
 use super::audit::Batch;
+use super::commit::{CommitDecision, StoredGrounds, commit_all};
 use super::database::Database;
+use super::decisions::Committed;
 use crate::observe::Metrics;
 
 /// The most writes that share a transaction.
@@ -42,13 +44,15 @@ trait Waiting: Send {
     fn refuse(self: Box<Self>, error: StoreError);
 }
 
-struct Entry<W: Write> {
-    write: W,
-    outcome: Option<Result<W::Answer, StoreError>>,
-    caller: oneshot::Sender<Result<W::Answer, StoreError>>,
+/// A write with its caller.
+pub(super) struct Entry<W, A> {
+    pub(super) write: W,
+    /// What became of it, once it was applied.
+    pub(super) outcome: Option<Result<A, StoreError>>,
+    caller: oneshot::Sender<Result<A, StoreError>>,
 }
 
-impl<W: Write> Waiting for Entry<W> {
+impl<W: Write> Waiting for Entry<W, W::Answer> {
     fn apply<'a>(&'a mut self, batch: &'a mut Batch) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             match self.write.apply(batch).await {
@@ -62,13 +66,41 @@ impl<W: Write> Waiting for Entry<W> {
     }
 
     fn answer(self: Box<Self>) {
-        let outcome = self.outcome.unwrap_or_else(|| Err(StoreError::Unavailable("nothing was written".to_owned())));
-        // The caller may have gone; the write stands.
-        let _ = self.caller.send(outcome);
+        self.tell();
     }
 
     fn refuse(self: Box<Self>, error: StoreError) {
         let _ = self.caller.send(Err(error));
+    }
+}
+
+impl<W, A> Entry<W, A> {
+    fn tell(self) {
+        let outcome = self.outcome.unwrap_or_else(|| Err(StoreError::Unavailable("nothing was written".to_owned())));
+        // The caller may have gone; the write stands.
+        let _ = self.caller.send(outcome);
+    }
+}
+
+/// What waits to be written. Decisions are many and written many at a time; all else is rare and written one by one.
+enum Queued {
+    Decision(Entry<CommitDecision, Committed>),
+    Other(Box<dyn Waiting>),
+}
+
+impl Queued {
+    fn answer(self) {
+        match self {
+            Queued::Decision(entry) => entry.tell(),
+            Queued::Other(entry) => entry.answer(),
+        }
+    }
+
+    fn refuse(self, error: StoreError) {
+        match self {
+            Queued::Decision(entry) => drop(entry.caller.send(Err(error))),
+            Queued::Other(entry) => entry.refuse(error),
+        }
     }
 }
 
@@ -89,7 +121,7 @@ fn is_refusal(error: &StoreError) -> bool {
 
 /// The writer's handle.
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Waiting>>,
+    queue: mpsc::Sender<Queued>,
     stop: Arc<Notify>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -99,14 +131,21 @@ impl Writer {
     pub(super) fn start(database: Database, metrics: Metrics) -> Writer {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let stop = Arc::new(Notify::new());
-        let task = tokio::spawn(run(database, waiting, Arc::clone(&stop), metrics));
+        let desk = Desk { database, metrics, grounds: StoredGrounds::default() };
+        let task = tokio::spawn(run(desk, waiting, Arc::clone(&stop)));
         Writer { queue, stop, task: Mutex::new(Some(task)) }
     }
 
     /// Queues a write and waits until it is on disk.
     pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
-        let outcome = self.queue(write)?;
-        outcome.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has stopped".to_owned())))
+        answered(self.queue(write)?).await
+    }
+
+    /// Queues a decision and waits until it is on disk.
+    pub(super) async fn decide(&self, write: CommitDecision) -> Result<Committed, StoreError> {
+        let (caller, outcome) = oneshot::channel();
+        self.push(Queued::Decision(Entry { write, outcome: None, caller }))?;
+        answered(outcome).await
     }
 
     /// Queues a write; what is given tells, to whoever wants to know, when it is on disk.
@@ -115,13 +154,17 @@ impl Writer {
         write: W,
     ) -> Result<oneshot::Receiver<Result<W::Answer, StoreError>>, StoreError> {
         let (caller, outcome) = oneshot::channel();
-        self.queue.try_send(Box::new(Entry { write, outcome: None, caller })).map_err(|refused| {
+        self.push(Queued::Other(Box::new(Entry { write, outcome: None, caller })))?;
+        Ok(outcome)
+    }
+
+    fn push(&self, queued: Queued) -> Result<(), StoreError> {
+        self.queue.try_send(queued).map_err(|refused| {
             StoreError::Unavailable(match refused {
                 mpsc::error::TrySendError::Full(_) => "too many writes are waiting".to_owned(),
                 mpsc::error::TrySendError::Closed(_) => "the writer has stopped".to_owned(),
             })
-        })?;
-        Ok(outcome)
+        })
     }
 
     /// Takes no more writes, writes those that wait, and ends.
@@ -136,7 +179,19 @@ impl Writer {
     }
 }
 
-async fn run(database: Database, mut queue: mpsc::Receiver<Box<dyn Waiting>>, stop: Arc<Notify>, metrics: Metrics) {
+/// What a queued write came to.
+async fn answered<A>(outcome: oneshot::Receiver<Result<A, StoreError>>) -> Result<A, StoreError> {
+    outcome.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has stopped".to_owned())))
+}
+
+/// What the task works with.
+struct Desk {
+    database: Database,
+    metrics: Metrics,
+    grounds: StoredGrounds,
+}
+
+async fn run(mut desk: Desk, mut queue: mpsc::Receiver<Queued>, stop: Arc<Notify>) {
     let mut waiting = Vec::with_capacity(BATCH_MAX);
     loop {
         tokio::select! {
@@ -146,60 +201,81 @@ async fn run(database: Database, mut queue: mpsc::Receiver<Box<dyn Waiting>>, st
                 if taken == 0 {
                     return;
                 }
-                commit(&database, std::mem::take(&mut waiting), &metrics).await;
+                desk.commit(std::mem::take(&mut waiting)).await;
             }
         }
     }
 }
 
-/// Commits the entries together. Where one of them cannot be stored, the group is halved until that one is alone, so that
-/// it harms no other; where the database fails, all are refused.
-async fn commit(database: &Database, entries: Vec<Box<dyn Waiting>>, metrics: &Metrics) {
-    let mut groups = vec![entries];
-    while let Some(mut group) = groups.pop() {
-        match commit_together(database, &mut group, metrics).await {
-            Ok(()) => group.into_iter().for_each(Waiting::answer),
-            Err(StoreError::Unavailable(why)) => {
-                tracing::error!(writes = group.len(), %why, "writes were refused");
-                database.renew_writer().await;
-                group.into_iter().for_each(|entry| entry.refuse(StoreError::Unavailable(why.clone())));
-            }
-            Err(_) if group.len() > 1 => {
-                groups.push(group.split_off(group.len() / 2));
-                groups.push(group);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a write was refused");
-                if let Some(entry) = group.pop() {
-                    entry.refuse(error);
+impl Desk {
+    /// Commits the entries together. Where one of them cannot be stored, the group is halved until that one is alone, so that
+    /// it harms no other; where the database fails, all are refused.
+    async fn commit(&mut self, entries: Vec<Queued>) {
+        let mut groups = vec![entries];
+        while let Some(mut group) = groups.pop() {
+            match self.commit_together(&mut group).await {
+                Ok(()) => group.into_iter().for_each(Queued::answer),
+                Err(StoreError::Unavailable(why)) => {
+                    tracing::error!(writes = group.len(), %why, "writes were refused");
+                    self.database.renew_writer().await;
+                    group.into_iter().for_each(|entry| entry.refuse(StoreError::Unavailable(why.clone())));
+                }
+                Err(_) if group.len() > 1 => {
+                    groups.push(group.split_off(group.len() / 2));
+                    groups.push(group);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a write was refused");
+                    if let Some(entry) = group.pop() {
+                        entry.refuse(error);
+                    }
                 }
             }
         }
     }
+
+    async fn commit_together(&mut self, entries: &mut [Queued]) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        let transaction = async {
+            let mut batch = Batch::begin(&self.database).await?;
+            match write_all(&mut batch, entries, &self.grounds).await {
+                Ok(grounds) => batch.commit().await.map(|()| grounds),
+                Err(error) => {
+                    // A rollback that fails leaves a connection that the pool throws away; the error to tell is the first.
+                    let _ = batch.roll_back().await;
+                    Err(error)
+                }
+            }
+        };
+        let outcome = tokio::time::timeout(COMMIT_TIMEOUT, transaction)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unavailable("the database took too long".to_owned())));
+        self.grounds.remember(outcome?);
+        self.metrics.committed(begun.elapsed());
+        Ok(())
+    }
 }
 
-async fn commit_together(
-    database: &Database,
-    entries: &mut [Box<dyn Waiting>],
-    metrics: &Metrics,
-) -> Result<(), StoreError> {
-    let begun = Instant::now();
-    let transaction = async {
-        let mut batch = Batch::begin(database).await?;
-        for entry in entries.iter_mut() {
-            if let Err(error) = entry.apply(&mut batch).await {
-                // A rollback that fails leaves a connection that the pool throws away; the error to tell is the first.
-                let _ = batch.roll_back().await;
-                return Err(error);
-            }
+/// Writes the entries in their order, decisions that follow each other together; gives the digests of grounds that were written.
+async fn write_all(
+    batch: &mut Batch,
+    mut entries: &mut [Queued],
+    stored: &StoredGrounds,
+) -> Result<Vec<String>, StoreError> {
+    let mut grounds = Vec::new();
+    while !entries.is_empty() {
+        let run = entries.iter().take_while(|entry| matches!(entry, Queued::Decision(_))).count();
+        let (these, rest) = std::mem::take(&mut entries).split_at_mut(run.max(1));
+        entries = rest;
+        if let [Queued::Other(entry)] = these {
+            entry.apply(batch).await?;
+            continue;
         }
-        batch.commit().await
-    };
-    let outcome = tokio::time::timeout(COMMIT_TIMEOUT, transaction)
-        .await
-        .unwrap_or_else(|_| Err(StoreError::Unavailable("the database took too long".to_owned())));
-    if outcome.is_ok() {
-        metrics.committed(begun.elapsed());
+        let decisions = these.iter_mut().filter_map(|entry| match entry {
+            Queued::Decision(entry) => Some(entry),
+            Queued::Other(_) => None,
+        });
+        grounds.extend(commit_all(batch, decisions.collect(), stored).await?);
     }
-    outcome
+    Ok(grounds)
 }

@@ -203,7 +203,7 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
             "user_disabled",
         ),
         (
-            "INSERT INTO decisions SELECT 'planted', bank, uscc, decided_at, record FROM decisions LIMIT 1",
+            "INSERT INTO decisions SELECT 'planted', bank, uscc, decided_at, record, grounds FROM decisions LIMIT 1",
             "DELETE FROM decisions WHERE id = 'planted'",
             None,
             "decision",
@@ -364,7 +364,7 @@ async fn a_cut_tail_is_seen_even_when_the_rows_behind_it_are_gone_too(#[values(S
     store.commit_decision(last).await.unwrap();
     let full = store.verify_audit().await.unwrap();
 
-    place.tamper(&format!("DELETE FROM decisions WHERE id = '{id}'; DELETE FROM looks WHERE id = '{id}'; DELETE FROM audit WHERE seq > 4")).await;
+    place.tamper(&format!("DELETE FROM decisions WHERE id = '{id}'; DELETE FROM looks WHERE id = '{id}'; DELETE FROM audit WHERE seq > 4; DELETE FROM grounds WHERE sha256 NOT IN (SELECT grounds FROM decisions)")).await;
     let cut = store.verify_audit().await.unwrap();
     assert_eq!((cut.problems.len(), cut.problems[0].seq, cut.problems[0].kind.as_str()), (1, Some(5), "head"));
     assert!(cut.problems[0].what.contains("cut"), "{:?}", cut.problems);

@@ -185,7 +185,7 @@ fn request_facts(case: &Case, record: &DecisionRecord, reader: &CaseReader) -> V
 /// The size class, and whether the number of staff was declared or only insured.
 fn size(record: &DecisionRecord, words: Words) -> String {
     let class = words.t(&format!("size-{}", record.decision.firm_size.as_str()));
-    match record.staff_basis {
+    match record.grounds.staff_basis {
         Some(StaffBasis::Insured) => words.with("size-by-insured", &[("class", class.into())]),
         Some(StaffBasis::Declared) | None => class,
     }
@@ -204,7 +204,7 @@ fn versions(record: &DecisionRecord, words: Words) -> Vec<(String, String)> {
 /// Reasons that cost points; knock-outs are told apart from them.
 fn reason_lines(record: &DecisionRecord, words: Words) -> Vec<ReasonLine> {
     let line = |reason: &Reason| ReasonLine {
-        text: characteristic::reason(reason, &record.dossier, words),
+        text: characteristic::reason(reason, &record.grounds.dossier, words),
         source: reason.source.map(|source| words::source_name(words.0, source)),
         points: (reason.points_lost > 0.0).then(|| {
             let points = figures::number(reason.points_lost, 1);

@@ -95,7 +95,7 @@ impl<'r> Told<'r> {
 
 /// The sources of a decision's dossier, in their usual order.
 pub fn sources(record: &DecisionRecord, words: Words) -> Vec<SourceView> {
-    sources_of(&record.dossier, &record.features, words)
+    sources_of(&record.grounds.dossier, &record.grounds.features, words)
 }
 
 fn sources_of(dossier: &Dossier, features: &BTreeMap<String, Option<f64>>, words: Words) -> Vec<SourceView> {

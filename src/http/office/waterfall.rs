@@ -29,10 +29,11 @@ pub struct Step {
 
 /// The rows, from the average firm to this firm; empty where no points were recorded.
 pub fn steps(record: &DecisionRecord, words: Words) -> Vec<Step> {
-    if record.points.is_empty() {
+    if record.grounds.points.is_empty() {
         return Vec::new();
     }
     let mut parts: Vec<(String, String, f64)> = record
+        .grounds
         .points
         .iter()
         .map(|p| {

@@ -76,6 +76,8 @@ impl Store {
         walk.unspoken().await?;
         walk.passwords().await?;
         walk.states().await?;
+        let odd = super::grounds::check(&mut walk.snapshot).await?;
+        walk.problems.extend(odd.into_iter().take(PROBLEMS_MAX - walk.problems.len()));
         Ok(AuditReport { entries, head_seq: head.seq, head_hash: head.hash, problems: walk.problems })
     }
 

@@ -1,5 +1,7 @@
 //! A decision on a made-up firm, with evidence, points and a case, as the service would record it.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 use yuxin::domain::case::CASE_DAYS;
@@ -78,7 +80,8 @@ impl Specimen {
         };
         let points = points();
         let features = points.iter().map(|p| (p.feature.clone(), p.value)).collect();
-        (DecisionRecord { decision, staff_basis: Some(size::StaffBasis::Declared), dossier, features, points }, case)
+        let grounds = Grounds::new(dossier, features, Some(size::StaffBasis::Declared), points);
+        (DecisionRecord { decision, grounds: Arc::new(grounds) }, case)
     }
 
     fn decision(&self, bank: BankId, case_id: CaseId, dossier: &Dossier) -> Decision {

@@ -1,6 +1,7 @@
 //! Stores to test, on both databases, and things to put into them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{Span, Timestamp};
 use secrecy::ExposeSecret;
@@ -11,7 +12,7 @@ use yuxin::domain::decision::{DecisionRequest, ReferReason, VersionRef};
 use yuxin::domain::evidence::TaxRecord;
 use yuxin::domain::{
     BankId, Case, CaseId, CaseState, Consent, ConsentId, Decision, DecisionId, DecisionRecord, Dossier, Evidence,
-    EvidenceStatus, Fen, FirmSize, Outcome, Scope, Uscc,
+    EvidenceStatus, Fen, FirmSize, Grounds, Outcome, Scope, Uscc,
 };
 use yuxin::observe::Metrics;
 use yuxin::store::{DecisionEntry, IdempotencyEntry, Store};
@@ -177,7 +178,8 @@ pub fn decision(bank: BankId, uscc: Uscc) -> DecisionEntry {
         disputes: Vec::new(),
     };
     let features = BTreeMap::from([("revenue_12m_fen".into(), Some(0.1 + 0.2)), ("heads".into(), None)]);
-    let record = DecisionRecord { decision, dossier, features, staff_basis: None, points: Vec::new() };
+    let grounds = Grounds::new(dossier, features, None, Vec::new());
+    let record = DecisionRecord { decision, grounds: Arc::new(grounds) };
     DecisionEntry { record, case: None, idempotency: None }
 }
 

@@ -1,0 +1,8 @@
+-- What decisions rest on (evidence, features, points), once for all decisions that rest on the same: body is JSON, sha256 its digest.
+-- decisions.grounds names it, and so does the record itself, which the audit chain holds. Earlier decisions have it within the
+-- record; their grounds is NULL.
+CREATE TABLE grounds (
+    sha256 TEXT NOT NULL PRIMARY KEY,
+    body   TEXT NOT NULL
+);
+ALTER TABLE decisions ADD COLUMN grounds TEXT;

@@ -1,0 +1,131 @@
+//! One statement for many rows, the same text on either database.
+//!
+//! A statement goes to the database's own thread or over the wire and back, which costs more than most rows. Rows are taken in
+//! pieces of 1, 2, 4, … [`PIECE_MAX`], so that there are few texts and each is prepared once.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+/// The most rows of one statement.
+pub(super) const PIECE_MAX: usize = 256;
+const SIZES: usize = PIECE_MAX.ilog2() as usize + 1;
+
+/// A statement with a list of rows in it: `head ($1, $2), ($3, $4) tail`.
+pub(super) struct ManyRows {
+    head: &'static str,
+    columns: usize,
+    tail: &'static str,
+    texts: [OnceLock<String>; SIZES],
+}
+
+impl ManyRows {
+    /// A statement whose rows have so many columns.
+    pub(super) const fn new(head: &'static str, columns: usize, tail: &'static str) -> ManyRows {
+        ManyRows { head, columns, tail, texts: [const { OnceLock::new() }; SIZES] }
+    }
+
+    /// The text for a piece of so many rows, as [`pieces`] makes them.
+    pub(super) fn sql(&'static self, rows: usize) -> &'static str {
+        let size = rows.max(1).ilog2() as usize;
+        self.texts[size.min(SIZES - 1)].get_or_init(|| self.written(rows))
+    }
+
+    fn written(&self, rows: usize) -> String {
+        let mut text = self.head.to_owned();
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 0..self.columns {
+                let comma = if column == 0 { "" } else { ", " };
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{comma}${}", row * self.columns + column + 1);
+            }
+            text.push(')');
+        }
+        text.push_str(self.tail);
+        text
+    }
+}
+
+/// The rows in pieces whose lengths are powers of two, the longest first.
+pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = rows.len().checked_ilog2()?;
+        let (piece, rest) = rows.split_at((1 << size).min(PIECE_MAX));
+        rows = rest;
+        Some(piece)
+    })
+}
+
+/// Runs a statement of [`ManyRows`] for all rows: `write_many!(transaction, SQL, &rows, |row| row.id, row.name)`.
+macro_rules! write_many {
+    ($of:expr, $sql:expr, $rows:expr, |$row:ident| $($value:expr),+ $(,)?) => {
+        for piece in $crate::store::many::pieces($rows) {
+            let sql = $sql.sql(piece.len());
+            match $of {
+                $crate::store::database::Transaction::Sqlite(c) => {
+                    let mut query = sqlx::query(sql);
+                    for $row in piece {
+                        $(query = query.bind($value);)+
+                    }
+                    query.execute(&mut **c).await?;
+                }
+                $crate::store::database::Transaction::Postgres(c) => {
+                    let mut query = sqlx::query(sql);
+                    for $row in piece {
+                        $(query = query.bind($value);)+
+                    }
+                    query.execute(&mut **c).await?;
+                }
+            }
+        }
+    };
+}
+
+/// Reads with a statement of [`ManyRows`] what it gives for all rows: `read_many!(transaction, Found, SQL, &rows, |row| row.id)`.
+macro_rules! read_many {
+    ($of:expr, $found:ty, $sql:expr, $rows:expr, |$row:ident| $($value:expr),+ $(,)?) => {{
+        let mut found: Vec<$found> = Vec::new();
+        for piece in $crate::store::many::pieces($rows) {
+            let sql = $sql.sql(piece.len());
+            match $of {
+                $crate::store::database::Transaction::Sqlite(c) => {
+                    let mut query = sqlx::query_as::<_, $found>(sql);
+                    for $row in piece {
+                        $(query = query.bind($value);)+
+                    }
+                    found.extend(query.fetch_all(&mut **c).await?);
+                }
+                $crate::store::database::Transaction::Postgres(c) => {
+                    let mut query = sqlx::query_as::<_, $found>(sql);
+                    for $row in piece {
+                        $(query = query.bind($value);)+
+                    }
+                    found.extend(query.fetch_all(&mut **c).await?);
+                }
+            }
+        }
+        found
+    }};
+}
+
+pub(super) use {read_many, write_many};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SQL: ManyRows = ManyRows::new("INSERT INTO t (a, b) VALUES ", 2, " ON CONFLICT DO NOTHING");
+
+    #[test]
+    fn every_row_is_in_one_piece_and_every_piece_has_its_text() {
+        for count in 0..2000 {
+            let rows: Vec<usize> = (0..count).collect();
+            let taken: Vec<&[usize]> = pieces(&rows).collect();
+            assert_eq!(taken.concat(), rows);
+            assert!(taken.iter().all(|piece| piece.len().is_power_of_two() && piece.len() <= PIECE_MAX));
+        }
+        assert_eq!(SQL.sql(1), "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        assert_eq!(SQL.sql(2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+        assert!(SQL.sql(PIECE_MAX).contains("($511, $512)"));
+    }
+}
