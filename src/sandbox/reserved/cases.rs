@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::ToSpan;
 
-use super::firm::{MIDDLING, Profile, SOUND, WEAK};
+use super::firm::{FAIR, MIDDLING, Profile, SOUND, WEAK};
 use super::{Case, Expected, Manner};
 use crate::domain::Fen;
 use crate::domain::evidence::TaxpayerStatus;
@@ -109,6 +109,8 @@ pub(super) static ALL: &[Case] = &[
             "Three times as much revenue declared as invoiced: a person looks",
         ),
         change: |firm, _| {
+            // On the last day of a month its return is not due yet. As of the 20th, the returns are whole up to the last complete month.
+            firm.tax.as_of = firm.tax.as_of.first_of_month().saturating_add(19.days());
             for filing in firm.tax.filings.iter_mut().flatten() {
                 filing.declared_revenue = Fen(filing.declared_revenue.0 * 3);
             }
@@ -164,12 +166,13 @@ pub(super) static ALL: &[Case] = &[
     Case {
         number: 14,
         what: said(
-            "履约部门答复的是另一家企业，不予采信；得分区间跨越分界线，转人工审核",
-            "The payment history answers about another firm: not used; the score interval crosses the cut-off, so a person looks",
+            "社保部门答复的是另一家企业，不予采信；得分区间跨越分界线，转人工审核",
+            "Social insurance answers about another firm: not used; the score interval crosses the cut-off, so a person looks",
         ),
-        manners: [Manner::Answers, Manner::Answers, Manner::AboutAnother],
+        profile: FAIR,
+        manners: [Manner::Answers, Manner::AboutAnother, Manner::Answers],
         expected: Expected {
-            evidence: ["fresh", "fresh", "invalid"],
+            evidence: ["fresh", "invalid", "fresh"],
             interval: true,
             ..referred(&["EVIDENCE_MISSING", "SCORE_INTERVAL_CROSSES_CUTOFF"])
         },
@@ -226,8 +229,21 @@ pub(super) static ALL: &[Case] = &[
     },
     Case {
         number: 20,
-        what: said("成立仅三个月，记录单薄", "Registered three months ago: hardly any record"),
-        profile: Profile { months: 3, sales_yuan: 60_000, invoices: 5, buyers: 2, suppliers: 2, heads: 4, ..SOUND },
+        what: said(
+            "成立仅三个月，记录单薄，评级为D，转人工审核",
+            "Registered three months ago, with hardly any record: grade D, so a person looks",
+        ),
+        profile: Profile {
+            months: 3,
+            sales_yuan: 30_000,
+            invoices: 2,
+            voids: 0,
+            buyers: 1,
+            suppliers: 1,
+            heads: 1,
+            utilisation: 0.5,
+            ..SOUND
+        },
         expected: referred(&["GRADE_NEEDS_REVIEW"]),
         ..APPROVED
     },
@@ -296,6 +312,20 @@ pub(super) static ALL: &[Case] = &[
             evidence: ["unavailable", "unavailable", "unavailable"],
             interval: true,
             ..referred(&["EVIDENCE_MISSING", "SCORE_INTERVAL_CROSSES_CUTOFF"])
+        },
+        ..APPROVED
+    },
+    Case {
+        number: 27,
+        what: said(
+            "履约部门不应答，超时；评级虽好，但无法核对强制执行，转人工审核",
+            "The payment history does not answer in time: the grade would do, but enforcements cannot be checked, so a person looks",
+        ),
+        manners: [Manner::Answers, Manner::Answers, Manner::Silent],
+        expected: Expected {
+            evidence: ["fresh", "fresh", "unavailable"],
+            interval: true,
+            ..referred(&["KNOCK_OUT_UNCHECKED"])
         },
         ..APPROVED
     },

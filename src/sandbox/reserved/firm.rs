@@ -75,24 +75,26 @@ pub(super) const SOUND: Profile = Profile {
     supplier_days: -2.0,
 };
 
-/// Neither good nor bad: a few things late, a few customers.
-pub(super) const MIDDLING: Profile = Profile {
+/// A few things late, a few customers: good enough to be approved, if everything about it is known.
+pub(super) const FAIR: Profile = Profile {
     sales_yuan: 150_000,
-    sells_every_months: 1,
     invoices: 8,
-    voids: 1,
     buyers: 2,
     suppliers: 3,
-    late_returns: 3,
+    late_returns: 5,
     rating: TaxRatingGrade::B,
     heads: 6,
     owed_months: 1,
     late_bills: 3,
-    utilisation: 0.7,
+    utilisation: 0.83,
     days_past_due: 5,
-    supplier_days: 8.0,
+    supplier_days: 15.0,
     ..SOUND
 };
+
+/// Somewhat worse.
+pub(super) const MIDDLING: Profile =
+    Profile { buyers: 1, rating: TaxRatingGrade::C, heads: 4, owed_months: 2, late_bills: 5, ..FAIR };
 
 /// Much against it, though none of it knocks it out.
 pub(super) const WEAK: Profile = Profile {
