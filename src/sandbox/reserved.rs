@@ -43,6 +43,8 @@ pub(super) enum Manner {
 #[derive(Debug, Serialize)]
 struct Expected {
     outcome: &'static str,
+    /// The limit of an approval.
+    limit_fen: Option<i64>,
     /// Codes that are among `reasons`.
     reasons: &'static [&'static str],
     /// Codes of `refer_reasons`: these and no others.

@@ -26,7 +26,14 @@ const APPROVED: Case = Case {
     aged_days: [0; 3],
     change: |_, _| {},
     manners: WELL,
-    expected: Expected { outcome: "approve", reasons: &[], refer_reasons: &[], evidence: FRESH, interval: false },
+    expected: Expected {
+        outcome: "approve",
+        limit_fen: Some(100_000_000),
+        reasons: &[],
+        refer_reasons: &[],
+        evidence: FRESH,
+        interval: false,
+    },
 };
 
 const fn said(zh: &'static str, en: &'static str) -> Bilingual {
@@ -38,11 +45,11 @@ const fn approved() -> Expected {
 }
 
 const fn referred(refer_reasons: &'static [&'static str]) -> Expected {
-    Expected { outcome: "refer", reasons: &[], refer_reasons, evidence: FRESH, interval: false }
+    Expected { outcome: "refer", limit_fen: None, reasons: &[], refer_reasons, evidence: FRESH, interval: false }
 }
 
 const fn declined(reasons: &'static [&'static str]) -> Expected {
-    Expected { outcome: "decline", reasons, refer_reasons: &[], evidence: FRESH, interval: false }
+    Expected { outcome: "decline", limit_fen: None, reasons, refer_reasons: &[], evidence: FRESH, interval: false }
 }
 
 /// Every reserved firm. A number is given once and for ever.
@@ -55,6 +62,8 @@ pub(super) static ALL: &[Case] = &[
             "Smaller revenue: approved with a fifth of 12-month revenue as the limit, which is less than asked for",
         ),
         profile: Profile { sales_yuan: 250_000, ..SOUND },
+        // Eleven returns of 250,000 yuan: on the last day of a month its return is not due yet.
+        expected: Expected { limit_fen: Some(55_000_000), ..approved() },
         ..APPROVED
     },
     Case {
