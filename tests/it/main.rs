@@ -26,6 +26,7 @@ mod real_firms;
 mod report_browser;
 mod report_figures;
 mod rescores;
+mod reserved_codes;
 mod sandbox_departments;
 mod sandbox_district;
 mod sandbox_marginals;
