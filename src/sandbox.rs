@@ -2,7 +2,8 @@
 //!
 //! Either a synthetic [`District`], whose firms have a known truth and are made anew from a seed whenever one is asked for,
 //! or a replay of [`RealFirms`] from a folder; [`Departments`] serves both in the same way over HTTP. docs/district.md tells
-//! how the district is made and how close it is to real firms.
+//! how the district is made and how close it is to real firms. Beside either, a few reserved codes behave as banks' own tests need
+//! them to (docs/reserved-codes.md).
 
 mod business;
 mod codes;
@@ -16,6 +17,7 @@ mod life;
 mod marginals;
 mod payments;
 mod replay;
+mod reserved;
 mod social_insurance;
 mod tax;
 mod traits;

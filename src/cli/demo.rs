@@ -182,9 +182,11 @@ fn print(bank: &Bank, shown: &Shown<'_>) {
          (with {FURTHER_FIRMS} further firms decided, so that there are cases to review)\n\
          API description:                http://{address}/docs\n\
          Metrics and readiness:          http://{m}/metrics  http://{m}/readyz\n\
-         Departments:                    http://{}/firms\n\nServing. Stop with Ctrl-C.",
+         Departments:                    http://{d}/firms\n\
+         For your own tests:             http://{d}/firms?reserved=1 lists codes that are approved, declined, referred or met by a \
+         failing department\n\nServing. Stop with Ctrl-C.",
         shown.password.expose_secret(),
-        shown.departments_at,
+        d = shown.departments_at,
         m = shown.management,
     );
 }

@@ -31,7 +31,7 @@ pub struct SandboxArgs {
     /// Date that the district's records are as of [default: the end of the last complete month]
     #[arg(long, value_name = "DATE", value_parser = read_as_of)]
     as_of: Option<Date>,
-    /// Play the faults of this script (docs/faults.md); requests are counted at /calls
+    /// Play the faults of this script (docs/faults.md); requests are counted at /calls, with or without it
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
     /// Do not serve: print a Markdown table of how the district's invoices are distributed, beside the folder's with --replay
@@ -77,14 +77,29 @@ pub async fn run(args: SandboxArgs) -> Result<(), SandboxError> {
         None => (format!("{} made-up firms as of {}", district.len(), district.as_of()), Served::District(district)),
     };
     let listen = args.listen;
-    let bound = match args.faults.as_deref().map(Faults::open).transpose()? {
+    let faults = args.faults.as_deref().map(Faults::open).transpose()?;
+    let plays = faults.as_ref().map(plays).unwrap_or_default();
+    let bound = match faults {
         Some(faults) => Departments::bind_failing(listen, served, faults),
         None => Departments::bind(listen, served),
     };
     let departments = bound.map_err(|source| SandboxError::Listen { address: listen, source })?;
-    eprintln!("departments of {what} on http://{0}, listed at http://{0}/firms; stop with Ctrl-C", departments.addr());
+    eprintln!(
+        "departments of {what} on http://{0}, listed at http://{0}/firms, firms for your own tests at \
+         http://{0}/firms?reserved=1;{plays} stop with Ctrl-C",
+        departments.addr()
+    );
     tokio::spawn(stop_on_signal(departments.handle()));
     departments.run().await.map_err(SandboxError::Run)
+}
+
+/// That a script plays, and for whom.
+fn plays(faults: &Faults) -> String {
+    let names: Vec<_> = faults.departments().map(|of| of.as_str()).collect();
+    match names.as_slice() {
+        [] => " the script of faults names no department;".to_owned(),
+        names => format!(" a script of faults plays for {};", names.join(", ")),
+    }
 }
 
 async fn stop_on_signal(departments: crate::sandbox::DepartmentsHandle) {

@@ -21,6 +21,24 @@ pub const FIRMS_MAX: u32 = NUMBERS as u32;
 /// code of the sandbox is the code of a firm that exists.
 const ORGANISATION: &str = "MAY";
 
+/// Organisation codes of the reserved firms begin with these: as unreal as those of the district, and none of them.
+const RESERVED: &str = "MAX000";
+
+/// The code of the reserved firm `number`, which is below 100.
+pub(super) fn reserved(number: u32, suspect_code: bool) -> Uscc {
+    let body = format!("{RESERVED}{:02}", number % 100);
+    let code = match Uscc::with_checks("91330604", &body) {
+        Ok(code) => code,
+        Err(refusal) => unreachable!("{body} is made of the code's own symbols: {refusal}"),
+    };
+    if suspect_code { suspect(&code) } else { code }
+}
+
+/// Whether a code may be that of a reserved firm.
+pub(super) fn may_be_reserved(code: &Uscc) -> bool {
+    code.as_str().get(8..16).is_some_and(|body| body.starts_with(RESERVED))
+}
+
 /// The code of the firm `index`.
 pub(super) fn code(index: u32, form: Form) -> Uscc {
     let head = match form {
@@ -88,6 +106,17 @@ mod tests {
             let suspect = i % SUSPECT_EVERY == SUSPECT_AT;
             prop_assert_eq!(code.verdict() == UsccVerdict::Suspect, suspect);
         }
+    }
+
+    #[test]
+    fn reserved_codes_are_codes_outside_the_districts_numbers() {
+        for number in 0..100 {
+            let (good, doubted) = (reserved(number, false), reserved(number, true));
+            assert_eq!([good.verdict(), doubted.verdict()], [UsccVerdict::Valid, UsccVerdict::Suspect]);
+            assert_eq!([index(&good), index(&doubted)], [None, None]);
+            assert!(may_be_reserved(&good) && may_be_reserved(&doubted));
+        }
+        assert!(!may_be_reserved(&code(7, Form::Enterprise)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! The departments over HTTP: tax, social insurance and payment history on one listener, and a list of the firms.
+//! The departments over HTTP: tax, social insurance and payment history on one listener, a list of the firms, and how often each
+//! department was asked.
 
+mod reserved;
 mod strange_social;
 mod strange_tax;
 
@@ -8,7 +10,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::{Server, ServerHandle, Service};
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Path, Query};
 use actix_web::{App, HttpResponse, HttpServer};
@@ -17,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{SourceKind, Uscc};
 
 use super::Served;
-use super::faults::Faults;
 use super::faults::front::Front;
+use super::faults::{Calls, Department, Faults};
 
 /// Firms listed when no limit is given, and at most.
 const LIST_DEFAULT: usize = 100;
@@ -37,19 +39,33 @@ impl Departments {
     /// # Errors
     /// When the address cannot be bound.
     pub fn bind(listen: SocketAddr, served: Served) -> io::Result<Departments> {
-        let served = Data::new(served);
+        Departments::bind_aged(listen, served, Aged(0))
+    }
+
+    fn bind_aged(listen: SocketAddr, served: Served, aged: Aged) -> io::Result<Departments> {
+        let (served, aged, calls) = (Data::new(served), Data::new(aged), Data::<Calls>::default());
         let (nonces, tokens) = (Data::<strange_tax::Nonces>::default(), Data::<strange_social::Tokens>::default());
-        let state = move || App::new().app_data(served.clone()).app_data(nonces.clone()).app_data(tokens.clone());
-        let http = HttpServer::new(move || state().configure(routes))
-            .workers(2)
-            .disable_signals()
-            .shutdown_timeout(2)
-            .bind(listen)?;
+        let state = move || {
+            let app = App::new().app_data(served.clone()).app_data(aged.clone()).app_data(calls.clone());
+            app.app_data(nonces.clone()).app_data(tokens.clone())
+        };
+        let counted = |request: &actix_web::dev::ServiceRequest| {
+            if let (Some(calls), Some(of)) = (request.app_data::<Data<Calls>>(), Department::at(request.path())) {
+                calls.count(of);
+            }
+        };
+        let http = HttpServer::new(move || {
+            state().configure(routes).wrap_fn(move |request, next| {
+                counted(&request);
+                next.call(request)
+            })
+        });
+        let http = http.workers(2).disable_signals().shutdown_timeout(2).bind(listen)?;
         let addr = http.addrs().first().copied().unwrap_or(listen);
         Ok(Departments { addr, server: http.run(), front: None })
     }
 
-    /// The same behind a front that plays `faults`, and counts requests at `GET /calls`. Needs a tokio runtime.
+    /// The same behind a front that plays `faults`. Needs a tokio runtime.
     ///
     /// # Errors
     /// When an address cannot be bound.
@@ -59,7 +75,7 @@ impl Departments {
         let addr = listener.local_addr()?;
         let (mut aged, mut addresses) = (Vec::new(), BTreeMap::new());
         for days in faults.ages_days() {
-            let departments = Departments::bind(within, served.aged(days))?;
+            let departments = Departments::bind_aged(within, served.aged(days), Aged(days))?;
             addresses.insert(days, departments.addr);
             aged.push(departments);
         }
@@ -112,19 +128,23 @@ fn routes(app: &mut web::ServiceConfig) {
         .route("/strange/social/oauth/token", web::post().to(strange_social::token))
         .route("/strange/social/query/{code}", web::get().to(strange_social::query))
         .route("/firms", web::get().to(firms))
+        .route("/calls", web::get().to(calls))
         .default_service(web::to(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") }));
 }
 
-async fn tax(served: Data<Served>, code: Path<String>) -> HttpResponse {
-    answer(&served, &code, SourceKind::Tax)
+/// How many days older than today's the records of reserved firms are.
+struct Aged(i32);
+
+async fn tax(served: Data<Served>, aged: Data<Aged>, code: Path<String>) -> HttpResponse {
+    answer(&served, &aged, &code, SourceKind::Tax).await
 }
 
-async fn social_insurance(served: Data<Served>, code: Path<String>) -> HttpResponse {
-    answer(&served, &code, SourceKind::SocialInsurance)
+async fn social_insurance(served: Data<Served>, aged: Data<Aged>, code: Path<String>) -> HttpResponse {
+    answer(&served, &aged, &code, SourceKind::SocialInsurance).await
 }
 
-async fn payments(served: Data<Served>, code: Path<String>) -> HttpResponse {
-    answer(&served, &code, SourceKind::PaymentHistory)
+async fn payments(served: Data<Served>, aged: Data<Aged>, code: Path<String>) -> HttpResponse {
+    answer(&served, &aged, &code, SourceKind::PaymentHistory).await
 }
 
 /// A record, with the code of the firm that it is about.
@@ -135,16 +155,20 @@ struct Reply<'a, R> {
     record: &'a R,
 }
 
-fn answer(served: &Served, code: &str, source: SourceKind) -> HttpResponse {
+fn reply<R: Serialize>(uscc: &Uscc, record: Option<&R>) -> HttpResponse {
+    match record {
+        Some(record) => HttpResponse::Ok().json(Reply { uscc, record }),
+        None => refusal(StatusCode::NOT_FOUND, "this department does not know the firm"),
+    }
+}
+
+async fn answer(served: &Served, aged: &Aged, code: &str, source: SourceKind) -> HttpResponse {
     let uscc: Uscc = match code.parse() {
         Ok(uscc) => uscc,
         Err(why) => return refusal(StatusCode::BAD_REQUEST, &format!("not a unified social credit code: {why}")),
     };
-    fn reply<R: Serialize>(uscc: &Uscc, record: Option<&R>) -> HttpResponse {
-        match record {
-            Some(record) => HttpResponse::Ok().json(Reply { uscc, record }),
-            None => refusal(StatusCode::NOT_FOUND, "this department does not know the firm"),
-        }
+    if let Some(case) = super::reserved::find(&uscc) {
+        return reserved::answer(case, &uscc, source, aged.0).await;
     }
     match served {
         Served::District(district) => {
@@ -163,6 +187,10 @@ fn answer(served: &Served, code: &str, source: SourceKind) -> HttpResponse {
     }
 }
 
+async fn calls(calls: Data<Calls>) -> HttpResponse {
+    HttpResponse::Ok().json(calls.told())
+}
+
 #[derive(Serialize)]
 struct Refusal<'a> {
     error: &'a str,
@@ -175,6 +203,7 @@ fn refusal(status: StatusCode, error: &str) -> HttpResponse {
 #[derive(Deserialize)]
 struct ListAsk {
     limit: Option<String>,
+    reserved: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -184,6 +213,14 @@ struct Listed {
 }
 
 async fn firms(served: Data<Served>, ask: Query<ListAsk>) -> HttpResponse {
+    match (ask.reserved.as_deref(), &ask.limit) {
+        (None | Some("0"), _) => {}
+        (Some("1"), None) => return HttpResponse::Ok().json(super::reserved::list()),
+        (Some("1"), Some(_)) => {
+            return refusal(StatusCode::BAD_REQUEST, "the reserved firms have no limit: leave it out");
+        }
+        (Some(_), _) => return refusal(StatusCode::BAD_REQUEST, "reserved must be 1 (the reserved firms) or 0"),
+    }
     let limit = match ask.limit.as_deref().map(str::parse::<usize>) {
         None => LIST_DEFAULT,
         Some(Ok(limit)) if (1..=LIST_MAX).contains(&limit) => limit,

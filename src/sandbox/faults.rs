@@ -7,6 +7,7 @@ pub(super) mod front;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -63,6 +64,23 @@ impl Department {
             () if begins("/strange/social/") => Some(Department::StrangeSocial),
             () => None,
         }
+    }
+}
+
+/// How many requests came to each department since the start: what `GET /calls` tells.
+#[derive(Debug, Default)]
+pub(super) struct Calls([AtomicU64; Department::ALL.len()]);
+
+impl Calls {
+    /// Counts one request; returns how many came to this department before it.
+    pub(super) fn count(&self, of: Department) -> u64 {
+        self.0[of as usize].fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The counts by the departments' names.
+    pub(super) fn told(&self) -> serde_json::Value {
+        let count = |of: Department| self.0[of as usize].load(Ordering::Relaxed);
+        Department::ALL.into_iter().map(|of| (of.as_str().to_owned(), serde_json::Value::from(count(of)))).collect()
     }
 }
 
@@ -176,6 +194,14 @@ pub enum FaultsError {
     /// It is no script.
     #[error("the faults are not understood: {0}")]
     Parse(Box<toml::de::Error>),
+    /// What holds for all steps of a department cannot be.
+    #[error("[{department}]: {problem}")]
+    Course {
+        /// Which department.
+        department: &'static str,
+        /// The key, and what would do.
+        problem: &'static str,
+    },
     /// A step cannot be played.
     #[error("step {step} of {department}: {problem}")]
     Step {
@@ -216,8 +242,16 @@ impl Faults {
         let course = self.courses.get(&of)?;
         let at = elapsed.as_secs_f64();
         let at = course.repeat.map_or(at, |repeat| at % repeat);
-        let drawn = part(self.seed ^ ((of as u64 + 1) << 56) ^ number);
-        course.steps.iter().find(|s| s.after <= at && at < s.until && drawn < s.share).map(|step| step.fault)
+        // Each step draws for itself: of two that are on at once, the second has its share of what the first lets by.
+        let drawn = |step: usize| part(part_seed(self.seed, of, step) ^ number);
+        let steps = course.steps.iter().enumerate();
+        let mut on = steps.filter(|(_, step)| step.after <= at && at < step.until);
+        on.find(|(place, step)| drawn(*place) < step.share).map(|(_, step)| step.fault)
+    }
+
+    /// The departments that the script speaks of.
+    pub fn departments(&self) -> impl Iterator<Item = Department> + '_ {
+        self.courses.keys().copied()
     }
 
     /// How old, in days, the records of `stale` departments are.
@@ -227,27 +261,46 @@ impl Faults {
     }
 }
 
-/// A number in [0, 1) that a seed fixes (SplitMix64).
+/// The seed of one step's draws.
+fn part_seed(seed: u64, of: Department, step: usize) -> u64 {
+    mixed(seed ^ ((of as u64 + 1) << 56) ^ ((step as u64 + 1) << 32))
+}
+
+/// A number in [0, 1) that a seed fixes.
 fn part(seed: u64) -> f64 {
+    (mixed(seed) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// SplitMix64.
+fn mixed(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    z ^ (z >> 31)
 }
 
 fn course(of: Department, wire: CourseWire) -> Result<Course, FaultsError> {
-    let refuse = |step, problem| FaultsError::Step { department: of.as_str(), step, problem };
+    let department = of.as_str();
     if wire.repeat_seconds.is_some_and(|repeat| !(repeat > 0.0 && repeat.is_finite())) {
-        return Err(refuse(0, "repeat_seconds must be above 0".to_owned()));
+        return Err(FaultsError::Course { department, problem: "repeat_seconds must be above 0" });
     }
-    let steps = wire.steps.iter().enumerate().map(|(at, wire)| step(of, wire).map_err(|why| refuse(at + 1, why)));
+    let repeat = wire.repeat_seconds.unwrap_or(f64::INFINITY);
+    let refuse = |step, problem| FaultsError::Step { department, step, problem };
+    let steps = wire.steps.iter().enumerate();
+    let steps = steps.map(|(at, wire)| step(of, wire, repeat).map_err(|why| refuse(at + 1, why)));
     Ok(Course { repeat: wire.repeat_seconds, steps: steps.collect::<Result<_, _>>()? })
 }
 
-fn step(of: Department, wire: &StepWire) -> Result<Step, String> {
+fn step(of: Department, wire: &StepWire, repeat: f64) -> Result<Step, String> {
     let duration = wire.for_seconds.unwrap_or(f64::INFINITY);
-    if !(wire.after_seconds >= 0.0 && wire.after_seconds.is_finite() && duration > 0.0) {
-        return Err("after_seconds must be 0 or more, and for_seconds above 0".to_owned());
+    if !(wire.after_seconds >= 0.0 && wire.after_seconds.is_finite()) {
+        return Err("after_seconds must be 0 or more".to_owned());
+    }
+    if wire.after_seconds >= repeat {
+        return Err(format!("after_seconds must be below repeat_seconds ({repeat}), or the step never plays"));
+    }
+    if duration.is_nan() || duration <= 0.0 {
+        return Err("for_seconds must be above 0".to_owned());
     }
     let share = wire.share.unwrap_or(1.0);
     if !(share > 0.0 && share <= 1.0) {
@@ -341,11 +394,31 @@ mod tests {
     }
 
     #[test]
+    fn each_of_two_steps_that_are_on_at_once_draws_for_itself() {
+        let text = "[tax]\nsteps = [{fault = 'empty', share = 0.5}, {fault = 'reset', share = 0.5}]";
+        let faults = Faults::parse(text).unwrap();
+        let met: Vec<_> = (0..10_000).map(|n| faults.meets(Department::Tax, n, Duration::ZERO)).collect();
+        let share = |fault| met.iter().filter(|met| **met == fault).count();
+        assert!((4_700..5_300).contains(&share(Some(Fault::Empty))), "{}", share(Some(Fault::Empty)));
+        assert!((2_300..2_700).contains(&share(Some(Fault::Reset))), "{}", share(Some(Fault::Reset)));
+        assert!((2_300..2_700).contains(&share(None)), "{}", share(None));
+    }
+
+    #[test]
     fn what_cannot_be_played_is_refused_with_its_place_and_name() {
         for (text, says) in [
             ("[tax]\nsteps = [{fault = 'slow'}]", "step 1 of tax: ms must be"),
             ("[tax]\nsteps = [{fault = 'reset', ms = 1}]", "ms is no parameter"),
             ("[tax]\nsteps = [{fault = 'reset', share = 1.5}]", "share must be"),
+            (
+                "[tax]\nrepeat_seconds = 10\nsteps = [{fault = 'reset'}, {fault = 'empty', after_seconds = 10}]",
+                "step 2 of tax: after_seconds must be below repeat_seconds (10)",
+            ),
+            ("[tax]\nrepeat_seconds = 0\nsteps = []", "[tax]: repeat_seconds must be above 0"),
+            ("[tax]\nrepeat_seconds = nan\nsteps = []", "[tax]: repeat_seconds must be above 0"),
+            ("[tax]\nsteps = [{fault = 'reset', for_seconds = 0}]", "step 1 of tax: for_seconds must be"),
+            ("[tax]\nsteps = [{fault = 'reset', for_seconds = nan}]", "step 1 of tax: for_seconds must be"),
+            ("[tax]\nsteps = [{fault = 'reset', after_seconds = -1}]", "step 1 of tax: after_seconds must be"),
             ("[tax]\nsteps = [{fault = 'rest'}]", "unknown variant `rest`"),
             ("[taxes]\nsteps = []", "unknown field `taxes`"),
             ("[tax]\nsteps = [{fault = 'reset', shares = 1}]", "unknown field `shares`"),

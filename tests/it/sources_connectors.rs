@@ -19,13 +19,13 @@ use crate::support::gathering::{FIRM, firms, line, now, pass, pass_of};
 const MAP: &str = include_str!("support/replies/paged-tax-map.toml");
 
 /// Connectors written to a file, and departments of the standard shape for what it does not describe.
-struct Connected {
+pub struct Connected {
     _folder: TempDir,
-    settings: SourcesSettings,
+    pub settings: SourcesSettings,
 }
 
 impl Connected {
-    fn to(connectors: &str) -> Connected {
+    pub fn to(connectors: &str) -> Connected {
         let folder = TempDir::new().unwrap();
         let file: PathBuf = folder.path().join("sources.toml");
         std::fs::write(&file, connectors).unwrap();
@@ -38,15 +38,15 @@ impl Connected {
         Connected { _folder: folder, settings }
     }
 
-    fn sources(&self) -> Sources {
+    pub fn sources(&self) -> Sources {
         Sources::new(&self.settings, Metrics::new().unwrap()).unwrap()
     }
 
-    async fn gather(&self) -> Dossier {
+    pub async fn gather(&self) -> Dossier {
         self.sources().gather(&pass(), now()).await
     }
 
-    async fn tax(&self) -> EvidenceLine {
+    pub async fn tax(&self) -> EvidenceLine {
         line(&self.gather().await, SourceKind::Tax)
     }
 }
@@ -86,7 +86,7 @@ fn pages() -> Behaviour {
 }
 
 /// The samples' record, without what the paged department does not share.
-fn known() -> TaxRecord {
+pub fn known() -> TaxRecord {
     let mut record: TaxRecord = serde_json::from_str(sample(SourceKind::Tax)).unwrap();
     record.filings.as_mut().unwrap().sort_by_key(|filing| (filing.month, filing.tax as u8 == 0));
     (record.invoices, record.invoices_since) = (None, None);

@@ -6,22 +6,20 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Department, Fault, Faults};
+use super::{Calls, Department, Fault, Faults};
+use crate::sandbox::reserved::OTHER_FIRM;
 
 /// The longest head and the longest body of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// A request must have come by then.
 const REQUEST_WITHIN: Duration = Duration::from_secs(30);
-/// Who the reply of `other_firm` is about: a valid code that is in no district.
-const OTHER_FIRM: &str = "91330604MA2XY0014W";
 
 /// The front, listening.
 pub(in crate::sandbox) struct Front {
@@ -34,7 +32,7 @@ struct Desk {
     behind: SocketAddr,
     /// The same departments with records as of so many days earlier.
     aged: BTreeMap<i32, SocketAddr>,
-    calls: [AtomicU64; Department::ALL.len()],
+    calls: Calls,
     began: Instant,
 }
 
@@ -52,8 +50,7 @@ impl Front {
         aged: BTreeMap<i32, SocketAddr>,
     ) -> io::Result<Front> {
         listener.set_nonblocking(true)?;
-        let calls = Default::default();
-        let desk = Desk { faults, behind, aged, calls, began: Instant::now() };
+        let desk = Desk { faults, behind, aged, calls: Calls::default(), began: Instant::now() };
         Ok(Front { listener: TcpListener::from_std(listener)?, desk: Arc::new(desk) })
     }
 
@@ -79,21 +76,15 @@ impl Desk {
         let request = request?;
         let path = request.head.split(' ').nth(1).unwrap_or_default();
         if path == "/calls" {
-            return answer(&mut to, 200, self.counts().to_string().as_bytes()).await;
+            return answer(&mut to, 200, self.calls.told().to_string().as_bytes()).await;
         }
         let Some(of) = Department::at(path) else { return pass_on(&mut to, &request, self.behind).await };
-        let number = self.calls[of as usize].fetch_add(1, Ordering::Relaxed);
+        let number = self.calls.count(of);
         let elapsed = self.began.elapsed();
         match self.faults.meets(of, number, elapsed) {
             None => pass_on(&mut to, &request, self.behind).await,
             Some(fault) => self.fail(to, &request, fault, elapsed).await,
         }
-    }
-
-    /// Requests that came to each department since the start.
-    fn counts(&self) -> Value {
-        let count = |of: Department| self.calls[of as usize].load(Ordering::Relaxed);
-        Department::ALL.into_iter().map(|of| (of.as_str().to_owned(), Value::from(count(of)))).collect()
     }
 
     async fn fail(&self, mut to: TcpStream, request: &Request, fault: Fault, elapsed: Duration) -> io::Result<()> {

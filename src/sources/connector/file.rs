@@ -35,6 +35,8 @@ struct ConnectorWire {
     #[serde(default)]
     headers: BTreeMap<String, String>,
     stale_after_days: Option<i32>,
+    cache_seconds: Option<u64>,
+    charset: Option<String>,
     #[serde(default)]
     absent_statuses: Vec<u16>,
     auth: Option<AuthWire>,
@@ -214,6 +216,10 @@ impl Reading<'_, '_> {
         if !(1..=3650).contains(&stale_after_days) {
             self.tell("stale_after_days", "must lie between 1 and 3650");
         }
+        let cache_seconds = wire.cache_seconds.unwrap_or(self.settings.cache_seconds);
+        if cache_seconds > self.settings.cache_seconds_max {
+            self.tell("cache_seconds", "must not be more than sources.cache_seconds_max of the settings");
+        }
         let tls = self.tls(wire.tls);
         let plain = base_url.starts_with("http://") && !auth.asks_over_tls();
         let client = match Client::new(self.settings, &tls, plain) {
@@ -223,10 +229,24 @@ impl Reading<'_, '_> {
                 return None;
             }
         };
+        let client = match &wire.charset {
+            None => client,
+            Some(charset) => match client.reading(charset) {
+                Some(client) => client,
+                None => {
+                    self.tell(
+                        "charset",
+                        format!("{charset:?} is no encoding that is known; write gbk, gb18030, big5 or utf-8"),
+                    );
+                    return None;
+                }
+            },
+        };
         let connector = Connector {
             name: name.to_owned(),
             kind,
             stale_after_days,
+            cache_seconds,
             client,
             base_url: base_url.trim_end_matches('/').to_owned(),
             path,
