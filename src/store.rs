@@ -23,6 +23,7 @@ mod probe;
 mod queue;
 mod rejected;
 mod rescores;
+mod schema;
 mod sessions;
 mod users;
 mod writer;
@@ -134,6 +135,11 @@ impl Store {
         self.0.database.close().await;
     }
 
+    /// Whether the writer lives. Where it has died, by a mistake in the code, only a restart helps.
+    pub fn alive(&self) -> bool {
+        self.0.writer.alive()
+    }
+
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
         self.0.writer.write(write).await
     }
@@ -156,4 +162,9 @@ fn checked_name(name: &str) -> Result<String, StoreError> {
     let name = name.trim();
     let usable = (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if usable { Ok(name.to_owned()) } else { Err(StoreError::BadName) }
+}
+
+#[cfg(test)]
+pub(crate) async fn with_dead_writer() -> (Store, tempfile::TempDir) {
+    writer::tests::store_with_dead_writer().await
 }
