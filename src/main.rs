@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use yuxin::cli::audit::AuditCommand;
 use yuxin::cli::serve::ConfigArgs;
 use yuxin::cli::{
     audit, check, consents, decisions, demo, doctor, evaluate, export, features, keys, ledger, rescore, sandbox, score,
@@ -139,7 +140,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Ledger { config, args } => ledger::run(args, &serve::open_store(&config).await?).await?,
         Command::Keys { config, command } => keys::run(command, &serve::open_store(&config).await?).await?,
         Command::Users { config, command } => users::run(command, &serve::open_store(&config).await?).await?,
-        Command::Audit { config, command } => audit::run(command, &serve::open_store(&config).await?).await?,
+        Command::Audit { config, command: AuditCommand::Verify(args) } => {
+            audit::verify(args, &serve::open_store(&config).await?).await?;
+        }
+        Command::Audit { config: _, command: AuditCommand::Key { file } } => audit::make_key(&file)?,
         Command::Config { config, command: ConfigCommand::Check(args) } => check::run(&config, &args)?,
         Command::Sources { config, command } => sources::run(&config, command).await?,
         Command::Rescore(args) => rescore::run(&args).await?,

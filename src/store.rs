@@ -38,7 +38,7 @@ use self::writer::{Write, Writer};
 use crate::domain::ConsentRefusal;
 use crate::observe::Metrics;
 
-pub use audit::{AuditProblem, AuditReport};
+pub use audit::{AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, PublicKey, SigningKey};
 pub use decisions::{Committed, DecisionEntry};
 pub use disputes::DisputeCounts;
 pub use idempotency::{IdempotencyEntry, StoredReply};
