@@ -7,7 +7,7 @@ use yuxin::cli::audit::AuditCommand;
 use yuxin::cli::serve::ConfigArgs;
 use yuxin::cli::{
     audit, check, consents, decisions, demo, doctor, evaluate, export, features, keys, ledger, rescore, sandbox, score,
-    serve, sources, train, users, verify,
+    serve, sources, store, train, users, verify,
 };
 
 /// Yuxin (虞信): credit scoring for small and micro firms
@@ -80,6 +80,13 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Backups of everything stored
+    Store {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: store::StoreCommand,
+    },
     /// Judge decisions again whose adverse facts have expired
     Rescore(rescore::RescoreArgs),
     /// The settings
@@ -144,6 +151,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             audit::verify(args, &serve::open_store(&config).await?).await?;
         }
         Command::Audit { config: _, command: AuditCommand::Key { file } } => audit::make_key(&file)?,
+        Command::Store { config, command } => store::run(&config, command).await?,
         Command::Config { config, command: ConfigCommand::Check(args) } => check::run(&config, &args)?,
         Command::Sources { config, command } => sources::run(&config, command).await?,
         Command::Rescore(args) => rescore::run(&args).await?,

@@ -8,6 +8,7 @@
 //! departments that broke a rule.
 
 mod audit;
+pub mod backup;
 mod cases;
 mod column;
 mod consents;
@@ -34,6 +35,7 @@ use thiserror::Error;
 
 use self::database::{Database, Reader, Transaction};
 use self::passwords::Passwords;
+use self::schema::Wanted;
 use self::writer::{Write, Writer};
 use crate::domain::ConsentRefusal;
 use crate::observe::Metrics;
@@ -118,15 +120,20 @@ pub enum StoreError {
 }
 
 impl Store {
+    /// A store over a database that is open already.
+    fn over(database: Database, metrics: Metrics) -> Store {
+        let writer = Writer::start(database.clone(), metrics);
+        Store(Arc::new(Parts { database, writer, passwords: Passwords::new() }))
+    }
+
     /// Opens the store that `url` names, `sqlite://PATH` or `postgres://…`: makes the file and its folder, brings the
     /// schema up to date, starts the writer.
     ///
     /// # Errors
     /// [`StoreError::Open`].
     pub async fn open(url: &str, metrics: Metrics) -> Result<Store, StoreError> {
-        let database = Database::open(url).await?;
-        let writer = Writer::start(database.clone(), metrics);
-        Ok(Store(Arc::new(Parts { database, writer, passwords: Passwords::new() })))
+        let database = Database::open(url, Wanted::Newest).await?;
+        Ok(Store::over(database, metrics))
     }
 
     /// Takes no more writes, writes those that wait, closes every connection.

@@ -11,7 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool};
 
-use super::{StoreError, schema};
+use super::StoreError;
+use super::schema::{self, Wanted};
 
 /// How long a statement waits for another process that writes to the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -77,14 +78,13 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the database that `url` names and brings its schema up to date.
-    pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
-        let database = match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") => open_sqlite(url).await?,
-            Some("postgres" | "postgresql") => open_postgres(url).await?,
-            _ => return Err(StoreError::Open("the URL must begin with sqlite:// or postgres://".to_owned())),
-        };
-        Ok(database)
+    /// Opens the database that `url` names and brings its schema to the version that is wanted.
+    pub(super) async fn open(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => open_sqlite(url, wanted).await,
+            Some("postgres" | "postgresql") => open_postgres(url, wanted).await,
+            _ => Err(StoreError::Open("the URL must begin with sqlite:// or postgres://".to_owned())),
+        }
     }
 
     /// Begins a transaction that writes; on SQLite it holds the file's write lock from the start.
@@ -214,24 +214,28 @@ impl Transaction {
     }
 }
 
-async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
+async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
     let refused = |e: sqlx::Error| StoreError::Open(describe(&e));
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(StoreError::Open("SQLite must have a file; a store in memory would lose decisions".to_owned()));
     }
     let options = SqliteConnectOptions::from_str(url)
         .map_err(refused)?
-        .create_if_missing(true)
+        .create_if_missing(wanted != Wanted::AsItIs)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging();
     let file = options.get_filename().to_owned();
-    create_private(&file).map_err(|e| StoreError::Open(format!("{} cannot be made: {e}", file.display())))?;
+    if wanted != Wanted::AsItIs {
+        create_private(&file).map_err(|e| StoreError::Open(format!("{} cannot be made: {e}", file.display())))?;
+    } else if !file.exists() {
+        return Err(StoreError::Open(format!("there is no store at {}", file.display())));
+    }
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
-    schema::bring_up_to_date(&writer).await?;
+    schema::bring_to(&writer, wanted).await?;
     let readers = pool().max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Database { writer: Pool::Sqlite(writer), readers: Pool::Sqlite(readers), reach: Arc::new(Reach::new()) })
 }
@@ -252,7 +256,7 @@ fn create_private(file: &Path) -> std::io::Result<()> {
     options.open(file).map(drop)
 }
 
-async fn open_postgres(url: &str) -> Result<Database, StoreError> {
+async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
     let refused = |e: sqlx::Error| StoreError::Open(describe(&e));
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::Open("the URL is not postgres://USER:PASSWORD@HOST/DATABASE".to_owned()))?
@@ -269,7 +273,7 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
     let unhurried = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let pool = || PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
     let migrating = pool().max_connections(1).connect_with(unhurried).await.map_err(refused)?;
-    schema::bring_up_to_date(&migrating).await?;
+    schema::bring_to(&migrating, wanted).await?;
     migrating.close().await;
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
     // The audit walk reads for as long as it takes.

@@ -16,16 +16,32 @@ pub(super) fn newest() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
-/// Brings the schema up to date.
+/// Which version of the schema a database is to have once it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// The newest.
+    Newest,
+    /// An older one, to be filled with what was written under that.
+    Version(i64),
+    /// The one that it has, which is left alone.
+    AsItIs,
+}
+
+/// Brings the schema to the version that is wanted.
 ///
 /// # Errors
 /// [`StoreError::Open`], in words for whoever starts the program: above all where a newer version wrote the store.
-pub(super) async fn bring_up_to_date<D: Database>(pool: &sqlx::Pool<D>) -> Result<(), StoreError>
+pub(super) async fn bring_to<D: Database>(pool: &sqlx::Pool<D>, wanted: Wanted) -> Result<(), StoreError>
 where
     D::Connection: Migrate,
     for<'a> &'a sqlx::Pool<D>: Acquire<'a, Database = D>,
 {
-    match MIGRATIONS.run(pool).await {
+    let migrate = async || match wanted {
+        Wanted::Newest => MIGRATIONS.run(pool).await,
+        Wanted::Version(version) => MIGRATIONS.run_to(version, pool).await,
+        Wanted::AsItIs => Ok(()),
+    };
+    match migrate().await {
         Ok(()) => return Ok(()),
         Err(error @ (MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) | MigrateError::Dirty(_))) => {
             return Err(told(&error));
@@ -33,28 +49,21 @@ where
         Err(_) => {}
     }
     tokio::time::sleep(RETRY).await;
-    MIGRATIONS.run(pool).await.map_err(|error| told(&error))
+    migrate().await.map_err(|error| told(&error))
 }
 
-/// Brings a fresh schema to an older version, to fill it with what was written under that.
-///
-/// # Errors
-/// [`StoreError::Open`].
-pub(super) async fn bring_to<D: Database>(pool: &sqlx::Pool<D>, version: i64) -> Result<(), StoreError>
-where
-    D::Connection: Migrate,
-    for<'a> &'a sqlx::Pool<D>: Acquire<'a, Database = D>,
-{
-    MIGRATIONS.run_to(version, pool).await.map_err(|error| told(&error))
+/// That a newer version of the program wrote it.
+pub(super) fn too_new(found: i64) -> String {
+    format!(
+        "a newer version of the program wrote it: its schema is {found}, this program knows up to {}; nothing was changed, start \
+         a version at least as new as the one that wrote it",
+        newest()
+    )
 }
 
 fn told(error: &MigrateError) -> StoreError {
-    let newest = newest();
     StoreError::Open(match error {
-        MigrateError::VersionMissing(found) if *found > newest => format!(
-            "a newer version of the program wrote it: its schema is {found}, this program knows up to {newest}; nothing was \
-             changed, start a version at least as new as the one that wrote it"
-        ),
+        MigrateError::VersionMissing(found) if *found > newest() => too_new(*found),
         MigrateError::VersionMissing(found) => {
             format!("its schema holds migration {found}, which no version of this program has; nothing was changed")
         }
