@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::decide::{Decider, Engine, EngineError, rescore_due};
-use crate::http::api::decisions::KeysInUse;
+use crate::http::api::idempotency::KeysInUse;
 use crate::http::auth::Quotas;
 use crate::http::body::BodyLimits;
 use crate::http::office::Office;

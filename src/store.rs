@@ -15,6 +15,7 @@ mod consents;
 mod database;
 mod decisions;
 mod disputes;
+mod held_keys;
 mod idempotency;
 mod keys;
 mod looks;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use self::database::{Database, Reader, Transaction};
+use self::held_keys::KeyHolder;
 use self::passwords::Passwords;
 use self::schema::Wanted;
 use self::writer::{Write, Writer};
@@ -43,6 +45,7 @@ use crate::observe::Metrics;
 pub use audit::{AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, PublicKey, SigningKey};
 pub use decisions::{Committed, DecisionEntry};
 pub use disputes::DisputeCounts;
+pub use held_keys::HeldKey;
 pub use idempotency::{IdempotencyEntry, StoredReply};
 pub use keys::{BankIdentity, KeyInfo, NewKey};
 pub use looks::LedgerLine;
@@ -62,6 +65,7 @@ pub struct Store(Arc<Parts>);
 struct Parts {
     database: Database,
     writer: Writer,
+    holder: KeyHolder,
     passwords: Passwords,
 }
 
@@ -123,7 +127,8 @@ impl Store {
     /// A store over a database that is open already.
     fn over(database: Database, metrics: Metrics) -> Store {
         let writer = Writer::start(database.clone(), metrics);
-        Store(Arc::new(Parts { database, writer, passwords: Passwords::new() }))
+        let holder = KeyHolder::start(database.key_pool());
+        Store(Arc::new(Parts { database, writer, holder, passwords: Passwords::new() }))
     }
 
     /// Opens the store that `url` names, `sqlite://PATH` or `postgres://…`: makes the file and its folder, brings the

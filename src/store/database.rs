@@ -75,6 +75,8 @@ pub(super) struct Database {
     writer: Pool,
     readers: Pool,
     reach: Arc<Reach>,
+    /// One connection that holds idempotency keys, where several replicas may share the database.
+    keys: Option<PgPool>,
 }
 
 impl Database {
@@ -138,8 +140,16 @@ impl Database {
         })
     }
 
+    /// The connection that holds idempotency keys, on PostgreSQL.
+    pub(super) fn key_pool(&self) -> Option<PgPool> {
+        self.keys.clone()
+    }
+
     /// Closes every connection.
     pub(super) async fn close(&self) {
+        if let Some(keys) = &self.keys {
+            keys.close().await;
+        }
         for pool in [&self.readers, &self.writer] {
             match pool {
                 Pool::Sqlite(pool) => pool.close().await,
@@ -237,7 +247,12 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
     schema::bring_to(&writer, wanted).await?;
     let readers = pool().max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-    Ok(Database { writer: Pool::Sqlite(writer), readers: Pool::Sqlite(readers), reach: Arc::new(Reach::new()) })
+    Ok(Database {
+        writer: Pool::Sqlite(writer),
+        readers: Pool::Sqlite(readers),
+        reach: Arc::new(Reach::new()),
+        keys: None,
+    })
 }
 
 /// Makes the file and its folder, readable by their owner only. What SQLite lays beside the file takes the same mode.
@@ -276,11 +291,18 @@ async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError
     schema::bring_to(&migrating, wanted).await?;
     migrating.close().await;
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
+    let keys = pool().max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
+    let keys = keys.connect_lazy_with(options.clone());
     // The audit walk reads for as long as it takes.
     let readers = pool().max_connections(POSTGRES_READERS).connect_lazy_with(
         options.options([("statement_timeout", "120000"), ("idle_in_transaction_session_timeout", "120000")]),
     );
-    Ok(Database { writer: Pool::Postgres(writer), readers: Pool::Postgres(readers), reach: Arc::new(Reach::new()) })
+    Ok(Database {
+        writer: Pool::Postgres(writer),
+        readers: Pool::Postgres(readers),
+        reach: Arc::new(Reach::new()),
+        keys: Some(keys),
+    })
 }
 
 /// What went wrong, without any value: a database quotes values in its details, and values name firms.
