@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::decide::{Decider, Engine, EngineError, rescore_due};
-use crate::http::api::decisions::KeysInUse;
+use crate::http::api::idempotency::KeysInUse;
 use crate::http::auth::Quotas;
 use crate::http::body::BodyLimits;
 use crate::http::office::Office;
@@ -25,7 +25,7 @@ use crate::observe::{Metrics, Readiness};
 use crate::policy::{DEFAULT_POLICY, Policy, PolicyError};
 use crate::settings::{DEFAULT_MODEL_FILE, DEFAULT_POLICY_FILE, Settings};
 use crate::sources::{Sources, SourcesError};
-use crate::store::{Store, StoreError};
+use crate::store::{CheckpointError, CheckpointKeeper, Store, StoreError};
 
 /// The shipped model, for where no file is at its place.
 const BUILT_IN_MODEL: &[u8] = include_bytes!("../models/district-scorecard.json");
@@ -40,6 +40,7 @@ pub struct App {
     metrics: Metrics,
     decider: web::Data<Decider>,
     readiness: Readiness,
+    checkpoints: Option<CheckpointKeeper>,
     server: Server,
     management: Server,
     address: SocketAddr,
@@ -52,6 +53,9 @@ pub enum AppError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The key or the file of the checkpoints.
+    #[error("checkpoints of the audit chain cannot be kept: {0}")]
+    Checkpoints(#[from] CheckpointError),
     /// The model.
     #[error("the model cannot be used: {0}")]
     Model(#[from] ModelError),
@@ -101,12 +105,24 @@ impl App {
         let metrics = Metrics::new()?;
         let engine = load_engine(&settings)?;
         let sources = Sources::new(&settings.sources, metrics.clone())?;
+        let checkpoints = CheckpointKeeper::of(&settings.audit)?;
         let store = Store::open(settings.store.url.expose_secret(), metrics.clone()).await?;
         let readiness = Readiness::default();
         let decider = web::Data::new(Decider::new(store.clone(), sources, metrics.clone(), engine));
         let (server, address) = serve(&settings, &store, &decider, &metrics)?;
         let (management, management_address) = manage(&settings, &store, &decider, &metrics, &readiness)?;
-        Ok(App { settings, store, metrics, decider, readiness, server, management, address, management_address })
+        Ok(App {
+            settings,
+            store,
+            metrics,
+            decider,
+            readiness,
+            checkpoints,
+            server,
+            management,
+            address,
+            management_address,
+        })
     }
 
     /// Where banks and the console connect.
@@ -134,12 +150,24 @@ impl App {
         let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
         let purge = tokio::spawn(purge(self.store.clone(), self.settings.sources.rejected_keep_days));
         let rescore = tokio::spawn(rescore_daily(self.store.clone(), self.decider.clone()));
+        let (stop_checkpoints, stopped) = tokio::sync::oneshot::channel::<()>();
+        let checkpoints = self.checkpoints.map(|keeper| {
+            tokio::spawn(keeper.keep(self.store.clone(), async move {
+                let _ = stopped.await;
+            }))
+        });
         let reload = tokio::spawn(reload(hang_up, self.settings, self.metrics, self.decider, self.readiness));
         tracing::info!(address = %self.address, management = %self.management_address, "serving");
         let served = futures_util::future::try_join(self.server, self.management).await;
         reload.abort();
         purge.abort();
         rescore.abort();
+        drop(stop_checkpoints);
+        if let Some(checkpoints) = checkpoints
+            && checkpoints.await.is_err()
+        {
+            tracing::error!("the task that keeps checkpoints had failed");
+        }
         self.store.close().await;
         served?;
         // The drain task ends the management listener last; nothing of it is left to wait for when a listener failed.

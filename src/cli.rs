@@ -25,6 +25,7 @@ pub mod sandbox;
 pub mod score;
 pub mod serve;
 pub mod sources;
+pub mod store;
 pub mod train;
 pub mod users;
 pub mod verify;

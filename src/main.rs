@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use yuxin::cli::audit::AuditCommand;
 use yuxin::cli::serve::ConfigArgs;
 use yuxin::cli::{
     audit, check, consents, decisions, demo, doctor, evaluate, export, features, keys, ledger, rescore, sandbox, score,
-    serve, sources, train, users, verify,
+    serve, sources, store, train, users, verify,
 };
 
 /// Yuxin (虞信): credit scoring for small and micro firms
@@ -79,6 +80,13 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Backups of everything stored
+    Store {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: store::StoreCommand,
+    },
     /// Judge decisions again whose adverse facts have expired
     Rescore(rescore::RescoreArgs),
     /// The settings
@@ -139,7 +147,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Ledger { config, args } => ledger::run(args, &serve::open_store(&config).await?).await?,
         Command::Keys { config, command } => keys::run(command, &serve::open_store(&config).await?).await?,
         Command::Users { config, command } => users::run(command, &serve::open_store(&config).await?).await?,
-        Command::Audit { config, command } => audit::run(command, &serve::open_store(&config).await?).await?,
+        Command::Audit { config, command: AuditCommand::Verify(args) } => {
+            audit::verify(args, &serve::open_store(&config).await?).await?;
+        }
+        Command::Audit { config: _, command: AuditCommand::Key { file } } => audit::make_key(&file)?,
+        Command::Store { config, command } => store::run(&config, command).await?,
         Command::Config { config, command: ConfigCommand::Check(args) } => check::run(&config, &args)?,
         Command::Sources { config, command } => sources::run(&config, command).await?,
         Command::Rescore(args) => rescore::run(&args).await?,

@@ -29,6 +29,7 @@ pub struct Settings {
     pub server: ServerSettings,
     pub management: ManagementSettings,
     pub store: StoreSettings,
+    pub audit: AuditSettings,
     pub model: ModelSettings,
     pub policy: PolicySettings,
     pub sources: SourcesSettings,
@@ -63,6 +64,17 @@ pub struct ManagementSettings {
 #[allow(missing_docs)] // as above
 pub struct StoreSettings {
     pub url: secrecy::SecretString,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct AuditSettings {
+    pub checkpoint_key: PathBuf,
+    pub checkpoint_path: PathBuf,
+    pub checkpoint_rows: u32,
+    pub checkpoint_seconds: u64,
 }
 
 /// `[model]`
@@ -263,6 +275,20 @@ impl Settings {
                 "it must be sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE",
             );
         }
+        let audit = &self.audit;
+        if audit.checkpoint_rows == 0 {
+            return refuse("audit.checkpoint_rows", &audit.checkpoint_rows, "it must be at least 1");
+        }
+        if !(1..=86_400).contains(&audit.checkpoint_seconds) {
+            return refuse(
+                "audit.checkpoint_seconds",
+                &audit.checkpoint_seconds,
+                "it must lie between 1 and 86400, a day",
+            );
+        }
+        if !audit.checkpoint_key.as_os_str().is_empty() && audit.checkpoint_path.as_os_str().is_empty() {
+            return refuse("audit.checkpoint_path", &"empty", "it must name a file where checkpoint_key names a key");
+        }
         if self.server.listen == self.management.listen && self.server.listen.port() != 0 {
             return refuse("management.listen", &self.management.listen, "it must differ from server.listen");
         }
@@ -310,6 +336,9 @@ mod tests {
             ("[sources]\ncache_entries_max = 0", "sources.cache_entries_max"),
             ("[nonsense]\na = 1", "nonsense"),
             ("[store]\nurl = \"mysql://x\"", "store.url"),
+            ("[audit]\ncheckpoint_rows = 0", "audit.checkpoint_rows"),
+            ("[audit]\ncheckpoint_seconds = 0", "audit.checkpoint_seconds"),
+            ("[audit]\ncheckpoint_key = \"k\"\ncheckpoint_path = \"\"", "audit.checkpoint_path"),
             ("[management]\nlisten = \"127.0.0.1:8080\"", "management.listen"),
         ] {
             let error = Settings::with_overrides(overrides).unwrap_err().to_string();

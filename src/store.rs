@@ -8,6 +8,7 @@
 //! departments that broke a rule.
 
 mod audit;
+pub mod backup;
 mod cases;
 mod column;
 mod commit;
@@ -15,6 +16,7 @@ mod consents;
 mod database;
 mod decisions;
 mod disputes;
+mod held_keys;
 mod idempotency;
 mod keys;
 mod looks;
@@ -25,6 +27,7 @@ mod probe;
 mod queue;
 mod rejected;
 mod rescores;
+mod schema;
 mod sessions;
 mod users;
 mod writer;
@@ -34,14 +37,17 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use self::database::{Database, Reader, Transaction};
+use self::held_keys::KeyHolder;
 use self::passwords::Passwords;
+use self::schema::Wanted;
 use self::writer::{Write, Writer};
 use crate::domain::ConsentRefusal;
 use crate::observe::Metrics;
 
-pub use audit::{AuditProblem, AuditReport};
+pub use audit::{AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, PublicKey, SigningKey};
 pub use decisions::{Committed, DecisionEntry};
 pub use disputes::DisputeCounts;
+pub use held_keys::HeldKey;
 pub use idempotency::{IdempotencyEntry, StoredReply};
 pub use keys::{BankIdentity, KeyInfo, NewKey};
 pub use looks::LedgerLine;
@@ -61,6 +67,7 @@ pub struct Store(Arc<Parts>);
 struct Parts {
     database: Database,
     writer: Writer,
+    holder: KeyHolder,
     passwords: Passwords,
 }
 
@@ -119,21 +126,32 @@ pub enum StoreError {
 }
 
 impl Store {
+    /// A store over a database that is open already.
+    fn over(database: Database, metrics: Metrics) -> Store {
+        let writer = Writer::start(database.clone(), metrics);
+        let holder = KeyHolder::start(database.key_pool());
+        Store(Arc::new(Parts { database, writer, holder, passwords: Passwords::new() }))
+    }
+
     /// Opens the store that `url` names, `sqlite://PATH` or `postgres://…`: makes the file and its folder, brings the
     /// schema up to date, starts the writer.
     ///
     /// # Errors
     /// [`StoreError::Open`].
     pub async fn open(url: &str, metrics: Metrics) -> Result<Store, StoreError> {
-        let database = Database::open(url).await?;
-        let writer = Writer::start(database.clone(), metrics);
-        Ok(Store(Arc::new(Parts { database, writer, passwords: Passwords::new() })))
+        let database = Database::open(url, Wanted::Newest).await?;
+        Ok(Store::over(database, metrics))
     }
 
     /// Takes no more writes, writes those that wait, closes every connection.
     pub async fn close(&self) {
         self.0.writer.stop().await;
         self.0.database.close().await;
+    }
+
+    /// Whether the writer lives. Where it has died, by a mistake in the code, only a restart helps.
+    pub fn alive(&self) -> bool {
+        self.0.writer.alive()
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
@@ -158,4 +176,9 @@ fn checked_name(name: &str) -> Result<String, StoreError> {
     let name = name.trim();
     let usable = (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if usable { Ok(name.to_owned()) } else { Err(StoreError::BadName) }
+}
+
+#[cfg(test)]
+pub(crate) async fn with_dead_writer() -> (Store, tempfile::TempDir) {
+    writer::tests::store_with_dead_writer().await
 }

@@ -101,8 +101,7 @@ pub(super) fn occasion(record: &DecisionRecord, now: Timestamp) -> Occasion {
 }
 
 impl Decider {
-    /// Takes a dispute in: from the bank, or by a user of the office. What it would change is worked out from the recorded
-    /// evidence; no department is asked.
+    /// Takes a dispute in: from the bank, or by a user of the office.
     ///
     /// # Errors
     /// [`StoreError::DisputeOpen`] when the same fact is disputed already; [`StoreError::Unavailable`].
@@ -114,8 +113,22 @@ impl Decider {
         taken_by: Option<String>,
         now: Timestamp,
     ) -> Result<Dispute, StoreError> {
+        let dispute = self.draft_dispute(record, fact, statement, taken_by, now);
+        self.store.open_dispute(&dispute).await?;
+        Ok(dispute)
+    }
+
+    /// A dispute as it would be taken in. What it would change is worked out from the recorded evidence; no department is asked.
+    pub fn draft_dispute(
+        &self,
+        record: &DecisionRecord,
+        fact: DisputedFact,
+        statement: String,
+        taken_by: Option<String>,
+        now: Timestamp,
+    ) -> Dispute {
         let (engine, decision) = (self.engine(), &record.decision);
-        let dispute = Dispute {
+        Dispute {
             id: DisputeId(Uuid::now_v7()),
             decision: decision.id,
             bank: decision.bank,
@@ -128,8 +141,6 @@ impl Decider {
             opened_at: now,
             due_at: Dispute::due_at(now),
             resolution: None,
-        };
-        self.store.open_dispute(&dispute).await?;
-        Ok(dispute)
+        }
     }
 }

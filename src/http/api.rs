@@ -3,6 +3,7 @@
 pub mod consents;
 pub mod decisions;
 pub mod disputes;
+pub mod idempotency;
 pub mod looks;
 pub mod notices;
 

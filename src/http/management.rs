@@ -48,8 +48,13 @@ async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>) -> HttpRe
     }
 }
 
-async fn livez() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "alive" }))
+/// Alive as long as the store's writer lives: without it nothing can be stored again until a restart.
+async fn livez(store: web::Data<Store>) -> HttpResponse {
+    if store.alive() {
+        HttpResponse::Ok().json(json!({ "status": "alive" }))
+    } else {
+        HttpResponse::ServiceUnavailable().json(json!({ "status": "the store's writer has died; restart" }))
+    }
 }
 
 #[derive(Serialize)]
@@ -91,4 +96,20 @@ async fn version(decider: web::Data<Decider>) -> HttpResponse {
         "model": { "id": engine.model().id(), "sha256": engine.model().sha256() },
         "policy": engine.policy().version(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, test};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_dead_writer_fails_the_probe_of_life() {
+        let (store, _folder) = crate::store::with_dead_writer().await;
+        let app = App::new().app_data(web::Data::new(store)).route("/livez", web::get().to(livez));
+        let app = test::init_service(app).await;
+        let answer = test::call_service(&app, test::TestRequest::get().uri("/livez").to_request()).await;
+        assert_eq!(answer.status(), 503);
+    }
 }

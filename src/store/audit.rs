@@ -6,9 +6,11 @@
 //!
 //! What the chain shows by itself: any change, deletion, insertion or swap in it or in the rows it speaks of, and a cut
 //! tail. What it cannot show by itself: a chain rebuilt from the first changed row on by somebody who may write to the
-//! database. For that, note the head down elsewhere (`yuxin audit verify` prints it) and compare it later.
+//! database. For that, heads of the chain are signed and kept outside the database ([`checkpoint`], [`keeper`]).
 
+mod checkpoint;
 mod grounds;
+mod keeper;
 mod verify;
 
 use jiff::Timestamp;
@@ -19,6 +21,8 @@ use super::StoreError;
 use super::database::{Database, Transaction, execute};
 use super::idempotency;
 use super::many::{ManyRows, write_many};
+pub use checkpoint::{Checkpoint, CheckpointError, PublicKey, SigningKey};
+pub use keeper::CheckpointKeeper;
 pub use verify::{AuditProblem, AuditReport};
 
 /// What a row of the chain speaks of.

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
 use super::database::{execute, fetch};
+use super::decisions::Committed;
+use super::idempotency::{self, IdempotencyEntry};
 use super::many::{ManyRows, read_many};
 use super::writer::Write;
 use super::{Store, StoreError, notices, rejected};
@@ -161,7 +163,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the id is taken or the bank is not known; [`StoreError::Unavailable`].
     pub async fn insert_consent(&self, consent: &Consent) -> Result<(), StoreError> {
-        self.write(InsertConsent(consent.clone())).await
+        self.register_consent(consent, None).await.map(drop)
+    }
+
+    /// The same, once for each idempotency key: where the key is taken, nothing is written.
+    ///
+    /// # Errors
+    /// As [`Store::insert_consent`].
+    pub async fn register_consent(
+        &self,
+        consent: &Consent,
+        idempotency: Option<IdempotencyEntry>,
+    ) -> Result<Committed, StoreError> {
+        self.write(InsertConsent { consent: consent.clone(), idempotency }).await
     }
 
     /// The consent with this id, whichever bank holds it: the caller checks that.
@@ -199,14 +213,23 @@ impl Store {
     }
 }
 
-struct InsertConsent(Consent);
+struct InsertConsent {
+    consent: Consent,
+    idempotency: Option<IdempotencyEntry>,
+}
 
 impl Write for InsertConsent {
-    type Answer = ();
+    type Answer = Committed;
 
-    async fn apply(&self, batch: &mut Batch) -> Result<(), StoreError> {
+    async fn apply(&self, batch: &mut Batch) -> Result<Committed, StoreError> {
+        let InsertConsent { consent, idempotency } = self;
+        if let Some(entry) = idempotency
+            && let Some(earlier) = idempotency::earlier(batch, consent.bank, entry, consent.granted_at).await?
+        {
+            return Ok(Committed::Replayed(earlier));
+        }
         // A new consent is neither revoked nor used: those are acts of their own, with their own rows in the chain.
-        let row = ConsentRow { revoked_at: None, used_at: None, ..ConsentRow::of(&self.0) };
+        let row = ConsentRow { revoked_at: None, used_at: None, ..ConsentRow::of(consent) };
         execute!(
             batch.transaction(),
             "INSERT INTO consents (id, bank, uscc, purposes, granted_at, valid_until, document_sha256, sources, fields, \
@@ -222,8 +245,11 @@ impl Write for InsertConsent {
             &row.fields,
             row.one_time,
         )?;
-        batch.append(Kind::Consent, &row.id, &row.digest(), self.0.granted_at);
-        Ok(())
+        batch.append(Kind::Consent, &row.id, &row.digest(), consent.granted_at);
+        if let Some(entry) = idempotency {
+            idempotency::keep(batch, &[(consent.bank, entry, consent.granted_at)]).await?;
+        }
+        Ok(Committed::Stored)
     }
 }
 

@@ -2,21 +2,27 @@
 
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::StoreError;
+use super::schema::{self, Wanted};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// How long a statement waits for another process that writes to the same SQLite file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections that read: SQLite's are threads.
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_READERS: u32 = 8;
+/// How long nobody tries to reach a server that could not be reached.
+const SHUT: Duration = Duration::from_millis(250);
 /// How long a caller waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection pool to either database.
 #[derive(Clone)]
@@ -68,28 +74,18 @@ pub(super) use {execute, fetch};
 pub(super) struct Database {
     writer: Pool,
     readers: Pool,
+    reach: Arc<Reach>,
+    /// One connection that holds idempotency keys, where several replicas may share the database.
+    keys: Option<PgPool>,
 }
 
 impl Database {
-    /// Opens the database that `url` names and brings its schema up to date.
-    pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
-        let database = match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") => open_sqlite(url).await?,
-            Some("postgres" | "postgresql") => open_postgres(url).await?,
-            _ => return Err(StoreError::Open("the URL must begin with sqlite:// or postgres://".to_owned())),
-        };
-        // Two processes that start at once on a fresh SQLite file race for the schema; the loser finds it made.
-        if database.migrate().await.is_err() {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            database.migrate().await.map_err(|e| StoreError::Open(format!("the schema cannot be made: {e}")))?;
-        }
-        Ok(database)
-    }
-
-    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        match &self.writer {
-            Pool::Sqlite(pool) => MIGRATIONS.run(pool).await,
-            Pool::Postgres(pool) => MIGRATIONS.run(pool).await,
+    /// Opens the database that `url` names and brings its schema to the version that is wanted.
+    pub(super) async fn open(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => open_sqlite(url, wanted).await,
+            Some("postgres" | "postgresql") => open_postgres(url, wanted).await,
+            _ => Err(StoreError::Open("the URL must begin with sqlite:// or postgres://".to_owned())),
         }
     }
 
@@ -101,21 +97,28 @@ impl Database {
         })
     }
 
-    /// Throws the writing connection away, so that the next write opens a new one. A disk that was full, for instance, leaves
-    /// a connection behind that cannot tell whether its transaction still stands.
-    pub(super) async fn renew_writer(&self) {
+    /// Throws the connections away, so that the next write opens new ones. A disk that was full leaves a connection behind
+    /// that cannot tell whether its transaction still stands, and one whose fsync failed may have lost what it wrote while a
+    /// later fsync on the same file handle says that all is well.
+    pub(super) async fn renew(&self) {
         // Nothing to be done where this fails: the pool opens another connection then.
-        match &self.writer {
-            Pool::Sqlite(pool) => {
-                if let Ok(connection) = pool.acquire().await {
+        match (&self.writer, &self.readers) {
+            (Pool::Sqlite(writer), Pool::Sqlite(readers)) => {
+                if let Ok(connection) = writer.acquire().await {
+                    let _ = connection.close().await;
+                }
+                // The readers hold the same file. Those that are in use are closed by none; they do not write.
+                for _ in 0..SQLITE_READERS {
+                    let Some(connection) = readers.try_acquire() else { break };
                     let _ = connection.close().await;
                 }
             }
-            Pool::Postgres(pool) => {
-                if let Ok(connection) = pool.acquire().await {
+            (Pool::Postgres(writer), _) => {
+                if let Ok(connection) = writer.acquire().await {
                     let _ = connection.close().await;
                 }
             }
+            (Pool::Sqlite(_), Pool::Postgres(_)) => {}
         }
     }
 
@@ -133,12 +136,20 @@ impl Database {
     pub(super) async fn reader(&self) -> Result<Reader, sqlx::Error> {
         Ok(match &self.readers {
             Pool::Sqlite(pool) => Reader::Sqlite(pool.acquire().await?),
-            Pool::Postgres(pool) => Reader::Postgres(pool.acquire().await?),
+            Pool::Postgres(pool) => Reader::Postgres(self.reach.through(pool.acquire()).await?),
         })
+    }
+
+    /// The connection that holds idempotency keys, on PostgreSQL.
+    pub(super) fn key_pool(&self) -> Option<PgPool> {
+        self.keys.clone()
     }
 
     /// Closes every connection.
     pub(super) async fn close(&self) {
+        if let Some(keys) = &self.keys {
+            keys.close().await;
+        }
         for pool in [&self.readers, &self.writer] {
             match pool {
                 Pool::Sqlite(pool) => pool.close().await,
@@ -146,6 +157,53 @@ impl Database {
             }
         }
     }
+}
+
+/// Whether the server could be reached of late, so that a caller does not wait for one that is away.
+struct Reach {
+    since: Instant,
+    /// When a connection was had last, and until when none is tried for; milliseconds after `since`.
+    had_ms: AtomicU64,
+    shut_until_ms: AtomicU64,
+}
+
+impl Reach {
+    fn new() -> Reach {
+        Reach { since: Instant::now(), had_ms: AtomicU64::new(0), shut_until_ms: AtomicU64::new(0) }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Waits for a connection, or refuses at once where none was had of late and another caller is trying already.
+    async fn through<C>(&self, connect: impl Future<Output = Result<C, sqlx::Error>>) -> Result<C, sqlx::Error> {
+        let (now, shut_until) = (self.now_ms(), self.shut_until_ms.load(Ordering::Relaxed));
+        if shut_until > 0 {
+            // One caller at a time finds out whether it is back.
+            let trying = now + ms(ACQUIRE_TIMEOUT) + ms(SHUT);
+            let relaxed = Ordering::Relaxed;
+            if now < shut_until || self.shut_until_ms.compare_exchange(shut_until, trying, relaxed, relaxed).is_err() {
+                return Err(sqlx::Error::Io(std::io::ErrorKind::NotConnected.into()));
+            }
+        }
+        let outcome = connect.await;
+        let now = self.now_ms();
+        match &outcome {
+            Ok(_) => {
+                self.had_ms.store(now, Ordering::Relaxed);
+                self.shut_until_ms.store(0, Ordering::Relaxed);
+            }
+            // Others had one meanwhile: the server is there, and busy.
+            Err(_) if now < self.had_ms.load(Ordering::Relaxed) + ms(ACQUIRE_TIMEOUT) / 2 => {}
+            Err(_) => self.shut_until_ms.store(now + ms(SHUT), Ordering::Relaxed),
+        }
+        outcome
+    }
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Transaction {
@@ -166,25 +224,35 @@ impl Transaction {
     }
 }
 
-async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
+async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
     let refused = |e: sqlx::Error| StoreError::Open(describe(&e));
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(StoreError::Open("SQLite must have a file; a store in memory would lose decisions".to_owned()));
     }
     let options = SqliteConnectOptions::from_str(url)
         .map_err(refused)?
-        .create_if_missing(true)
+        .create_if_missing(wanted != Wanted::AsItIs)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging();
     let file = options.get_filename().to_owned();
-    create_private(&file).map_err(|e| StoreError::Open(format!("{} cannot be made: {e}", file.display())))?;
+    if wanted != Wanted::AsItIs {
+        create_private(&file).map_err(|e| StoreError::Open(format!("{} cannot be made: {e}", file.display())))?;
+    } else if !file.exists() {
+        return Err(StoreError::Open(format!("there is no store at {}", file.display())));
+    }
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
-    let readers = pool().max_connections(4).connect_lazy_with(options.pragma("query_only", "ON"));
-    Ok(Database { writer: Pool::Sqlite(writer), readers: Pool::Sqlite(readers) })
+    schema::bring_to(&writer, wanted).await?;
+    let readers = pool().max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
+    Ok(Database {
+        writer: Pool::Sqlite(writer),
+        readers: Pool::Sqlite(readers),
+        reach: Arc::new(Reach::new()),
+        keys: None,
+    })
 }
 
 /// Makes the file and its folder, readable by their owner only. What SQLite lays beside the file takes the same mode.
@@ -203,7 +271,7 @@ fn create_private(file: &Path) -> std::io::Result<()> {
     options.open(file).map(drop)
 }
 
-async fn open_postgres(url: &str) -> Result<Database, StoreError> {
+async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
     let refused = |e: sqlx::Error| StoreError::Open(describe(&e));
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::Open("the URL is not postgres://USER:PASSWORD@HOST/DATABASE".to_owned()))?
@@ -211,18 +279,30 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
         // An acknowledged decision is on disk, whatever the server's default; a replica that hangs blocks no other for long.
         .options([
             ("synchronous_commit", "on"),
-            ("lock_timeout", "10000"),
-            ("statement_timeout", "30000"),
-            ("idle_in_transaction_session_timeout", "15000"),
+            ("lock_timeout", "3000"),
+            ("statement_timeout", "5000"),
+            ("idle_in_transaction_session_timeout", "5000"),
         ])
         .disable_statement_logging();
+    // A migration of much data takes as long as it takes.
+    let unhurried = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let pool = || PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+    let migrating = pool().max_connections(1).connect_with(unhurried).await.map_err(refused)?;
+    schema::bring_to(&migrating, wanted).await?;
+    migrating.close().await;
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
+    let keys = pool().max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
+    let keys = keys.connect_lazy_with(options.clone());
     // The audit walk reads for as long as it takes.
-    let readers = pool().max_connections(8).connect_lazy_with(
+    let readers = pool().max_connections(POSTGRES_READERS).connect_lazy_with(
         options.options([("statement_timeout", "120000"), ("idle_in_transaction_session_timeout", "120000")]),
     );
-    Ok(Database { writer: Pool::Postgres(writer), readers: Pool::Postgres(readers) })
+    Ok(Database {
+        writer: Pool::Postgres(writer),
+        readers: Pool::Postgres(readers),
+        reach: Arc::new(Reach::new()),
+        keys: Some(keys),
+    })
 }
 
 /// What went wrong, without any value: a database quotes values in its details, and values name firms.

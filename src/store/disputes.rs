@@ -5,6 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
 use super::database::{execute, fetch, without_nul};
+use super::decisions::Committed;
+use super::idempotency::{self, IdempotencyEntry};
 use super::notices::tell;
 use super::writer::Write;
 use super::{Store, StoreError};
@@ -133,8 +135,21 @@ impl Store {
     /// [`StoreError::DisputeOpen`] when the same fact of the decision is disputed and not yet answered;
     /// [`StoreError::Conflict`] when there is no such decision; [`StoreError::Unavailable`].
     pub async fn open_dispute(&self, dispute: &Dispute) -> Result<(), StoreError> {
-        self.write(OpenDispute(DisputeRow::of(&Dispute { resolution: None, ..dispute.clone() }), dispute.opened_at))
-            .await
+        self.open_dispute_once(dispute, None).await.map(drop)
+    }
+
+    /// The same, once for each idempotency key: where the key is taken, nothing is written.
+    ///
+    /// # Errors
+    /// As [`Store::open_dispute`].
+    pub async fn open_dispute_once(
+        &self,
+        dispute: &Dispute,
+        idempotency: Option<IdempotencyEntry>,
+    ) -> Result<Committed, StoreError> {
+        let (bank, at) = (dispute.bank, dispute.opened_at);
+        let row = DisputeRow::of(&Dispute { resolution: None, ..dispute.clone() });
+        self.write(OpenDispute { row, bank, at, idempotency }).await
     }
 
     /// Records the written outcome, and tells every bank with a decision on the firm that may rely on the fact.
@@ -211,15 +226,26 @@ impl Store {
     }
 }
 
-struct OpenDispute(DisputeRow, Timestamp);
+struct OpenDispute {
+    row: DisputeRow,
+    bank: BankId,
+    at: Timestamp,
+    idempotency: Option<IdempotencyEntry>,
+}
 
 impl Write for OpenDispute {
-    type Answer = ();
+    type Answer = Committed;
 
-    async fn apply(&self, batch: &mut Batch) -> Result<(), StoreError> {
+    async fn apply(&self, batch: &mut Batch) -> Result<Committed, StoreError> {
         const SAME: &str =
             "SELECT id FROM disputes WHERE decision_id = $1 AND fact = $2 AND resolved_at IS NULL LIMIT 1";
-        let OpenDispute(row, at) = self;
+        let OpenDispute { row, bank, at, idempotency } = self;
+        // First: what the key was used for may be this very dispute.
+        if let Some(entry) = idempotency
+            && let Some(earlier) = idempotency::earlier(batch, *bank, entry, *at).await?
+        {
+            return Ok(Committed::Replayed(earlier));
+        }
         let same: Option<(String,)> =
             fetch!(fetch_optional, Transaction, batch.transaction(), (String,), SAME, &row.decision_id, &row.fact)?;
         if same.is_some() {
@@ -242,7 +268,10 @@ impl Write for OpenDispute {
             row.due_at,
         )?;
         batch.append(Kind::Dispute, &row.id, &row.digest(), *at);
-        Ok(())
+        if let Some(entry) = idempotency {
+            idempotency::keep(batch, &[(*bank, entry, *at)]).await?;
+        }
+        Ok(Committed::Stored)
     }
 }
 

@@ -90,6 +90,16 @@ pub(super) async fn kept(
     Ok(found.into_iter().map(keyed).collect())
 }
 
+/// The answer that is kept under the entry's key, where it still counts at `at`.
+pub(super) async fn earlier(
+    batch: &mut Batch,
+    bank: BankId,
+    entry: &IdempotencyEntry,
+    at: Timestamp,
+) -> Result<Option<StoredReply>, StoreError> {
+    Ok(kept(batch, &[(bank, entry)]).await?.into_values().find_map(|reply| reply.at(at)))
+}
+
 /// Keeps answers under keys that are free, or whose answers are too old; each key once.
 pub(super) async fn keep(
     batch: &mut Batch,

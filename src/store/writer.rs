@@ -3,19 +3,23 @@
 //! A task takes the writes that wait (up to [`BATCH_MAX`]), applies them in one transaction, commits (one fsync for all),
 //! and only then answers each caller. A caller that goes away does not stop its write; a caller that goes away before its
 //! write is queued never began it.
+//!
+//! Where the database fails, everything that waits is refused at once, and so is what comes, until a write goes through again
+//! on connections that were opened anew: after an error of the disk, nothing is trusted to a file handle that saw it.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::StoreError;
 use super::audit::Batch;
 use super::commit::{CommitDecision, StoredGrounds, commit_all};
-use super::database::Database;
+use super::database::{Database, execute};
 use super::decisions::Committed;
 use crate::observe::Metrics;
 
@@ -24,7 +28,12 @@ const BATCH_MAX: usize = 256;
 /// The most writes that wait; one more is refused. About half a second of work.
 const QUEUE_MAX: usize = 4096;
 /// A transaction that takes longer is given up.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long what waits is kept waiting after a failure, for one that passes at once, like a connection that broke.
+const FIRST_TRY: Duration = Duration::from_millis(300);
+/// How long a later try may take, and the time between two tries.
+const LATER_TRY: Duration = Duration::from_secs(2);
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 /// Something to write, together with its rows of the audit chain.
 ///
@@ -167,6 +176,11 @@ impl Writer {
         })
     }
 
+    /// Whether the task still takes writes: `false` once it was stopped, or has died.
+    pub(super) fn alive(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
     /// Takes no more writes, writes those that wait, and ends.
     pub(super) async fn stop(&self) {
         self.stop.notify_one();
@@ -201,7 +215,9 @@ async fn run(mut desk: Desk, mut queue: mpsc::Receiver<Queued>, stop: Arc<Notify
                 if taken == 0 {
                     return;
                 }
-                desk.commit(std::mem::take(&mut waiting)).await;
+                if let Err(why) = desk.commit(std::mem::take(&mut waiting)).await {
+                    desk.heal(&mut queue, &why).await;
+                }
             }
         }
     }
@@ -209,16 +225,21 @@ async fn run(mut desk: Desk, mut queue: mpsc::Receiver<Queued>, stop: Arc<Notify
 
 impl Desk {
     /// Commits the entries together. Where one of them cannot be stored, the group is halved until that one is alone, so that
-    /// it harms no other; where the database fails, all are refused.
-    async fn commit(&mut self, entries: Vec<Queued>) {
+    /// it harms no other.
+    ///
+    /// # Errors
+    /// Why the database failed; then all that is not yet committed was refused.
+    async fn commit(&mut self, entries: Vec<Queued>) -> Result<(), String> {
         let mut groups = vec![entries];
         while let Some(mut group) = groups.pop() {
             match self.commit_together(&mut group).await {
                 Ok(()) => group.into_iter().for_each(Queued::answer),
                 Err(StoreError::Unavailable(why)) => {
-                    tracing::error!(writes = group.len(), %why, "writes were refused");
-                    self.database.renew_writer().await;
-                    group.into_iter().for_each(|entry| entry.refuse(StoreError::Unavailable(why.clone())));
+                    groups.push(group);
+                    let mut unwritten: Vec<_> = groups.into_iter().flatten().collect();
+                    tracing::error!(writes = unwritten.len(), %why, "writes were refused");
+                    refuse(&mut unwritten, &why);
+                    return Err(why);
                 }
                 Err(_) if group.len() > 1 => {
                     groups.push(group.split_off(group.len() / 2));
@@ -232,6 +253,7 @@ impl Desk {
                 }
             }
         }
+        Ok(())
     }
 
     async fn commit_together(&mut self, entries: &mut [Queued]) -> Result<(), StoreError> {
@@ -254,6 +276,47 @@ impl Desk {
         self.metrics.committed(begun.elapsed());
         Ok(())
     }
+
+    /// Opens the database's connections anew until a write goes through. What waits is kept for the first, short try; from then
+    /// on it is refused as it comes, so that nobody waits for a database that is away. Returns also when no more writes will come.
+    async fn heal(&self, queue: &mut mpsc::Receiver<Queued>, why: &str) {
+        let began = Instant::now();
+        let mut outcome = tokio::time::timeout(FIRST_TRY, try_writing(&self.database)).await;
+        while !matches!(outcome, Ok(Ok(()))) {
+            let try_again = async {
+                tokio::time::sleep(BETWEEN_TRIES).await;
+                tokio::time::timeout(LATER_TRY, try_writing(&self.database)).await
+            };
+            tokio::pin!(try_again);
+            let mut refused = Vec::with_capacity(BATCH_MAX);
+            outcome = loop {
+                tokio::select! {
+                    biased;
+                    taken = queue.recv_many(&mut refused, BATCH_MAX) => {
+                        if taken == 0 {
+                            return;
+                        }
+                        refuse(&mut refused, why);
+                    }
+                    outcome = &mut try_again => break outcome,
+                }
+            };
+        }
+        tracing::info!(after_ms = began.elapsed().as_millis(), "the store takes writes again");
+    }
+}
+
+fn refuse(entries: &mut Vec<Queued>, why: &str) {
+    entries.drain(..).for_each(|entry| entry.refuse(StoreError::Unavailable(why.to_owned())));
+}
+
+/// Writes something small all the way to the disk, on connections that were opened anew.
+async fn try_writing(database: &Database) -> Result<(), StoreError> {
+    database.renew().await;
+    let mut batch = Batch::begin(database).await?;
+    let now = Timestamp::now().as_millisecond();
+    execute!(batch.transaction(), "UPDATE probe SET at = $1 WHERE id = 1", now)?;
+    batch.commit().await
 }
 
 /// Writes the entries in their order, decisions that follow each other together; gives the digests of grounds that were written.
@@ -278,4 +341,39 @@ async fn write_all(
         grounds.extend(commit_all(batch, decisions.collect(), stored).await?);
     }
     Ok(grounds)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A write that brings the writer down, as a mistake in the code would.
+    struct Mistake;
+
+    impl Write for Mistake {
+        type Answer = ();
+
+        async fn apply(&self, _: &mut Batch) -> Result<(), StoreError> {
+            panic!("a mistake");
+        }
+    }
+
+    /// A store whose writer has died, and the folder that it lies in.
+    pub(in crate::store) async fn store_with_dead_writer() -> (crate::store::Store, tempfile::TempDir) {
+        let folder = tempfile::TempDir::new().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("yuxin.db").display());
+        let store = crate::store::Store::open(&url, Metrics::new().unwrap()).await.unwrap();
+        assert!(store.alive());
+        let answer = store.write(Mistake).await;
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+        (store, folder)
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_died_is_not_alive_and_refuses_at_once() {
+        let (store, _folder) = store_with_dead_writer().await;
+        assert!(!store.alive());
+        let refused = tokio::time::timeout(Duration::from_secs(1), store.check_writable()).await.unwrap();
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
 }

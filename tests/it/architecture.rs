@@ -37,6 +37,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("linfa_logistic", &["model/fit.rs"]),
     ("prometheus", &["observe.rs"]),
     ("anyhow", &["main.rs"]),
+    ("aws_lc_rs", &["store/audit/checkpoint.rs"]),
     ("hyper", &["sources/client.rs"]),
     ("quick_xml", &["model/export/pmml/xml.rs"]),
 ];

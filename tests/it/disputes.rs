@@ -408,3 +408,23 @@ async fn a_dispute_that_is_late_shows_on_the_page_and_in_the_metrics() {
     assert!(page.contains("class=\"clock over\"") && page.contains("超期 3 天"), "{page}");
     store.close().await;
 }
+
+/// One dispute that was answered and one that waits, on the first decision found.
+pub(crate) async fn resolve_and_open_one(store: &Store) {
+    let own = bank(store, "Bank A").await;
+    let entry = decision(own, firm(90));
+    let id = entry.record.decision.id;
+    store.commit_decision(entry).await.unwrap();
+    let user = store.list_users().await.unwrap().into_iter().find(|info| info.disabled_at.is_none()).unwrap().user;
+    let answered = about(own, id);
+    store.open_dispute(&answered).await.unwrap();
+    let resolution = Resolution {
+        verdict: DisputeVerdict::Rejected,
+        answer: "经核实，事实无误".to_owned(),
+        user: user.id,
+        user_name: user.name,
+        at: days_later(2),
+    };
+    store.resolve_dispute(answered.id, &resolution).await.unwrap();
+    store.open_dispute(&about(own, id)).await.unwrap();
+}

@@ -12,7 +12,7 @@ use crate::support::store::{Place, bank, consent, days_later, decision, firm, ke
 /// A store with some of everything. Its chain: bank 1, key 2, user 3, password 4, consents 5 and 6, decisions with cases and
 /// looks 7 to 21, a revocation 22 and its notice 23, a review 24, a key 25 and its revocation 26, users 27 to 30, a disabling 31,
 /// a password 32, a consent for one look 33, the decision and look that use it 34 and 35, its use 36.
-async fn filled(place: &Place) -> Store {
+pub(crate) async fn filled(place: &Place) -> Store {
     let store = place.open().await;
     let bank = bank(&store, "Bank A").await;
     let password = "correct horse battery".into();

@@ -1,7 +1,7 @@
 //! The commands on keys, users and the audit chain work beside a service that writes to the same store.
 
 use rstest::rstest;
-use yuxin::cli::audit::{AuditCommand, AuditError};
+use yuxin::cli::audit::{AuditError, VerifyArgs};
 use yuxin::cli::keys::{KeysCommand, KeysError};
 use yuxin::cli::users::{UsersCommand, UsersError};
 use yuxin::cli::{audit, keys, users};
@@ -61,7 +61,7 @@ async fn audit_verify_fails_on_a_change_and_on_a_head_that_is_not_the_noted_one(
     let store = place.open().await;
     let verify = async |noted: Option<String>| {
         let noted = noted.map(|text| text.parse().unwrap());
-        audit::run(AuditCommand::Verify { noted }, &store).await
+        audit::verify(VerifyArgs { noted, ..VerifyArgs::default() }, &store).await
     };
     verify(Some(format!("0:{}", "0".repeat(64)))).await.unwrap();
     bank(&store, "Bank A").await;

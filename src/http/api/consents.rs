@@ -8,15 +8,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::idempotency::KeysInUse;
 use super::{is_purpose, parse_code, purpose_rule};
 use crate::decide::Decider;
 use crate::domain::consent::{Field, ScopeError};
 use crate::domain::{Consent, ConsentId, Scope, SourceKind};
 use crate::http::auth::Bank;
-use crate::http::body::read_json;
+use crate::http::body::{Json, read_json};
 use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said};
-use crate::store::Store;
+use crate::store::{Committed, Store};
 
+/// The route under which idempotency keys of consents are kept.
+const ROUTE: &str = "POST /v1/consents";
 /// The most purposes that one consent may name.
 const PURPOSES_MAX: usize = 20;
 
@@ -99,8 +102,10 @@ impl ConsentReply {
     }
 }
 
-/// Registers a firm's consent.
-#[utoipa::path(post, path = "/v1/consents", tag = "consents", request_body = ConsentAsk, security(("bank_key" = [])), responses(
+/// Registers a firm's consent. With an `Idempotency-Key` a repetition gets the first answer, byte for byte, for 72 hours.
+#[utoipa::path(post, path = "/v1/consents", tag = "consents", request_body = ConsentAsk, security(("bank_key" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Any text of 1 to 255 visible ASCII characters; send one, and a retry cannot register twice")),
+    responses(
     (status = 201, description = "Registered", body = ConsentReply),
     (status = 422, description = "The request has errors", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -109,14 +114,23 @@ pub async fn register(
     request: HttpRequest,
     payload: web::Payload,
     store: web::Data<Store>,
+    keys: web::Data<KeysInUse>,
 ) -> Result<HttpResponse, Problem> {
-    let ask: ConsentAsk = read_json(&request, payload).await?.value;
+    let ask: Json<ConsentAsk> = read_json(&request, payload).await?;
+    let keyed = keys.take(&request, bank.id(), ROUTE, &ask.sha256, &store).await?;
+    if let Some(earlier) = keyed.earlier(&store, Timestamp::now()).await? {
+        return Ok(earlier);
+    }
     // To the millisecond, as it is stored: what is shown now is what is shown later.
     let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::MAX);
-    let consent = check(&bank, ask, now)?;
-    store.insert_consent(&consent).await?;
+    let consent = check(&bank, ask.value, now)?;
+    // Written once: what is answered now is, byte for byte, what is kept for a repetition.
+    let body = serde_json::to_string(&ConsentReply::new(consent.clone(), now)).unwrap_or_default();
+    if let Committed::Replayed(reply) = store.register_consent(&consent, keyed.entry(&body)).await? {
+        return keyed.replay(reply);
+    }
     let location = format!("/v1/consents/{}", consent.id);
-    Ok(HttpResponse::Created().insert_header(("Location", location)).json(ConsentReply::new(consent, now)))
+    Ok(HttpResponse::Created().insert_header(("Location", location)).content_type("application/json").body(body))
 }
 
 fn check(bank: &Bank, ask: ConsentAsk, now: Timestamp) -> Result<Consent, Problem> {

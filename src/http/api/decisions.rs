@@ -1,23 +1,20 @@
 //! Decisions: asked for, shown, listed.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::idempotency::KeysInUse;
 use super::{is_purpose, parse_code, purpose_rule};
 use crate::decide::{Decided, Decider, Extract};
 use crate::domain::decision::DecisionRequest;
-use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Fen, Language};
+use crate::domain::{Case, DecisionId, DecisionRecord, Fen, Language};
 use crate::http::auth::Bank;
 use crate::http::body::{Json, read_json};
 use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said, language};
 use crate::http::reply::DecisionReply;
-use crate::store::{IdempotencyEntry, Store, StoredReply};
+use crate::store::Store;
 
 /// The route under which idempotency keys of decisions are kept.
 const ROUTE: &str = "POST /v1/decisions";
@@ -48,24 +45,6 @@ pub struct DecisionAsk {
     term_months: u32,
 }
 
-/// A bank's idempotency key.
-type BankKey = (BankId, String);
-
-/// One lock for each idempotency key in use, so that the same request sent twice at once asks the departments once.
-#[derive(Default)]
-pub struct KeysInUse(Mutex<HashMap<BankKey, Arc<tokio::sync::Mutex<()>>>>);
-
-impl KeysInUse {
-    fn lock_of(&self, bank: BankId, key: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A lock that only the map still holds is in nobody's use.
-        if locks.len() > 1024 {
-            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-        }
-        locks.entry((bank, key.to_owned())).or_default().clone()
-    }
-}
-
 /// Decides on a firm: gathers evidence with its consent, scores, applies the policy, records. The answer is on disk before it is
 /// sent. With an `Idempotency-Key` a repetition gets the first answer, byte for byte, for 72 hours.
 #[utoipa::path(post, path = "/v1/decisions", tag = "decisions", request_body = DecisionAsk, security(("bank_key" = [])),
@@ -91,26 +70,18 @@ pub async fn decide(
 ) -> Result<HttpResponse, Problem> {
     let ask: Json<DecisionAsk> = read_json(&request, payload).await?;
     let language = language(&request);
-    let key = idempotency_key(&request)?;
-    let lock = key.as_deref().map(|key| keys.lock_of(bank.id(), key));
-    let _one_at_a_time = match &lock {
-        Some(lock) => Some(lock.lock().await),
-        None => None,
-    };
+    let keyed = keys.take(&request, bank.id(), ROUTE, &ask.sha256, &store).await?;
     // Only now: reading the body and waiting for the key may have taken a while, and consents expire.
     let now = Timestamp::now();
-    if let Some(key) = &key
-        && let Some(reply) = store.idempotent_reply(bank.id(), ROUTE, key, now).await?
-    {
-        return replay(reply, &ask.sha256);
+    if let Some(earlier) = keyed.earlier(&store, now).await? {
+        return Ok(earlier);
     }
     let asked = check(&ask.value)?;
     // Written once: what is answered now is, byte for byte, what is kept for a repetition.
     let mut body = String::new();
     let remember = |record: &DecisionRecord| {
         body = body_of(record, language);
-        let (sha256, body) = (ask.sha256.clone(), body.clone());
-        key.map(|key| IdempotencyEntry { route: ROUTE.to_owned(), key, request_sha256: sha256, status: 201, body })
+        keyed.entry(&body)
     };
     match decider.decide(&bank.0, asked, now, remember).await? {
         Decided::Recorded(record) => {
@@ -119,33 +90,13 @@ pub async fn decide(
             answer.insert_header(("Location", location)).content_type("application/json");
             Ok(answer.body(body))
         }
-        Decided::Replayed(reply) => replay(reply, &ask.sha256),
+        Decided::Replayed(reply) => keyed.replay(reply),
     }
 }
 
 /// The reply as text.
 fn body_of(record: &DecisionRecord, language: Language) -> String {
     serde_json::to_string(&DecisionReply::new(&record.decision, None, language)).unwrap_or_default()
-}
-
-fn replay(reply: StoredReply, sha256: &str) -> Result<HttpResponse, Problem> {
-    if reply.request_sha256 != sha256 {
-        return Err(Problem::new(ProblemKind::IdempotencyKeyReused));
-    }
-    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::CREATED);
-    let mut answer = HttpResponse::build(status);
-    answer.insert_header(("Idempotent-Replayed", "true")).content_type("application/json");
-    Ok(answer.body(reply.body))
-}
-
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
-    let Some(value) = request.headers().get("idempotency-key") else {
-        return Ok(None);
-    };
-    let invalid = || Problem::new(ProblemKind::IdempotencyKeyInvalid);
-    let key = value.to_str().map_err(|_| invalid())?.trim();
-    let visible = key.bytes().all(|b| b.is_ascii_graphic());
-    if (1..=255).contains(&key.len()) && visible { Ok(Some(key.to_owned())) } else { Err(invalid()) }
 }
 
 fn check(ask: &DecisionAsk) -> Result<DecisionRequest, Problem> {

@@ -6,15 +6,18 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::idempotency::KeysInUse;
 use crate::decide::{Decider, fact_of_code};
 use crate::domain::dispute::{TEXT_CHARS_MAX, TEXT_CHARS_MIN};
 use crate::domain::{DecisionId, Dispute, DisputeId, DisputedFact, Dossier, SourceKind, Standing, china_date};
 use crate::http::auth::Bank;
-use crate::http::body::read_json;
+use crate::http::body::{Json, read_json};
 use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said};
 use crate::http::reply::IntervalReply;
-use crate::store::{Store, StoreError};
+use crate::store::{Committed, Store, StoreError};
 
+/// The route under which idempotency keys of disputes are kept.
+const ROUTE: &str = "POST /v1/disputes";
 /// Disputes on one page of a list.
 const PAGE: u32 = 50;
 
@@ -147,8 +150,10 @@ impl DisputeReply {
 }
 
 /// Opens a dispute on the firm's behalf. The written answer is due within 20 days; until then the fact is marked as disputed in
-/// every answer on the firm.
-#[utoipa::path(post, path = "/v1/disputes", tag = "disputes", request_body = DisputeAsk, security(("bank_key" = [])), responses(
+/// every answer on the firm. With an `Idempotency-Key` a repetition gets the first answer, byte for byte, for 72 hours.
+#[utoipa::path(post, path = "/v1/disputes", tag = "disputes", request_body = DisputeAsk, security(("bank_key" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Any text of 1 to 255 visible ASCII characters; send one, and a retry gets the first answer")),
+    responses(
     (status = 201, description = "Opened", body = DisputeReply),
     (status = 404, description = "No such decision of this bank", body = ProblemBody, content_type = "application/problem+json"),
     (status = 409, description = "This fact is disputed already", body = ProblemBody, content_type = "application/problem+json"),
@@ -160,8 +165,13 @@ pub async fn open(
     payload: web::Payload,
     decider: web::Data<Decider>,
     store: web::Data<Store>,
+    keys: web::Data<KeysInUse>,
 ) -> Result<HttpResponse, Problem> {
-    let ask: DisputeAsk = read_json(&request, payload).await?.value;
+    let Json { value: ask, sha256 }: Json<DisputeAsk> = read_json(&request, payload).await?;
+    let keyed = keys.take(&request, bank.id(), ROUTE, &sha256, &store).await?;
+    if let Some(earlier) = keyed.earlier(&store, Timestamp::now()).await? {
+        return Ok(earlier);
+    }
     let id: DecisionId = ask.decision_id.parse().map_err(|_| {
         let rule = Said::new("请填写决定编号（UUID）", "the id of a decision, a UUID");
         Problem::new(ProblemKind::Invalid).field("/decision_id", rule)
@@ -175,12 +185,18 @@ pub async fn open(
     let (record, _) = found.ok_or_else(|| Problem::new(ProblemKind::NotFound))?;
     // To the millisecond, as it is stored: what is shown now is what is shown later.
     let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::MAX);
-    let dispute = decider.open_dispute(&record, fact, statement, None, now).await.map_err(|error| match error {
+    let dispute = decider.draft_dispute(&record, fact, statement, None, now);
+    // Written once: what is answered now is, byte for byte, what is kept for a repetition.
+    let body = serde_json::to_string(&DisputeReply::new(&dispute, now)).unwrap_or_default();
+    let opened = store.open_dispute_once(&dispute, keyed.entry(&body)).await.map_err(|error| match error {
         StoreError::DisputeOpen => Problem::new(ProblemKind::DisputeOpen),
         other => other.into(),
     })?;
+    if let Committed::Replayed(reply) = opened {
+        return keyed.replay(reply);
+    }
     let location = format!("/v1/disputes/{}", dispute.id);
-    Ok(HttpResponse::Created().insert_header(("Location", location)).json(DisputeReply::new(&dispute, now)))
+    Ok(HttpResponse::Created().insert_header(("Location", location)).content_type("application/json").body(body))
 }
 
 fn check_statement(text: &str) -> Result<String, Problem> {

@@ -1,6 +1,8 @@
 //! The walk along the audit chain, over one state of the store while others go on writing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::super::cases::{CaseRow, ReviewRow};
 use super::super::consents::ConsentRow;
@@ -13,10 +15,14 @@ use super::super::notices::NoticeRow;
 use super::super::rescores::RescoreRow;
 use super::super::users::UserRow;
 use super::super::{Store, StoreError};
-use super::Head;
+use super::{Checkpoint, Head};
 
 /// Rows of the chain that are read at a time.
-const PAGE: i64 = 500;
+const PAGE: i64 = 1000;
+/// Rows of the chain that one reader takes on before another may take the next ones.
+const BLOCK: i64 = 8 * PAGE;
+/// The most readers beside the first: SQLite has four connections that read.
+const READERS_MAX: usize = 3;
 /// The most problems that are reported.
 const PROBLEMS_MAX: usize = 20;
 
@@ -71,13 +77,29 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`]; what is wrong with the chain is no error but in the report.
     pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        let mut walk = Walk { snapshot: self.snapshot().await?, problems: Vec::new() };
-        let (entries, head) = walk.chain().await?;
+        self.verify_audit_against(&[]).await
+    }
+
+    /// The same, and the chain must still hold every head in `checkpoints`, whose signatures the caller has checked: that finds
+    /// a chain that was rebuilt as a whole, or cut together with its head.
+    ///
+    /// # Errors
+    /// As [`Store::verify_audit`].
+    pub async fn verify_audit_against(&self, checkpoints: &[Checkpoint]) -> Result<AuditReport, StoreError> {
+        let mut noted: Vec<i64> = checkpoints.iter().map(|checkpoint| checkpoint.seq).collect();
+        noted.sort_unstable();
+        let noted: Arc<[i64]> = noted.into();
+        let mut walk = Walk::begin(self, &noted).await?;
+        let (entries, head) = walk.chain(self, &noted).await?;
+        walk.compare(checkpoints, &head);
+        walk.doubles().await?;
         walk.unspoken().await?;
         walk.passwords().await?;
         walk.states().await?;
         let odd = super::grounds::check(&mut walk.snapshot).await?;
-        walk.problems.extend(odd.into_iter().take(PROBLEMS_MAX - walk.problems.len()));
+        walk.problems.extend(odd);
+        walk.problems.sort_by_key(|problem| problem.seq.unwrap_or(i64::MAX));
+        walk.problems.truncate(PROBLEMS_MAX);
         Ok(AuditReport { entries, head_seq: head.seq, head_hash: head.hash, problems: walk.problems })
     }
 
@@ -93,9 +115,22 @@ impl Store {
     }
 }
 
+/// What one reader finds, over one state of the store.
 struct Walk {
     snapshot: Transaction,
     problems: Vec<AuditProblem>,
+    /// Rows of the chain of each kind that are as they should be.
+    sound: BTreeMap<String, u64>,
+    /// The numbers of rows whose hash is wanted, in order, and those hashes.
+    noted: Arc<[i64]>,
+    hashes: BTreeMap<i64, String>,
+}
+
+/// A stretch of the chain that was looked through.
+struct Stretch {
+    entries: u64,
+    /// Its first and its last row; `None` where there is none.
+    ends: Option<(ChainRow, Head)>,
 }
 
 /// Recomputes the digests of the rows that the chain's rows $1 to $2 of one kind speak of: by sequence number.
@@ -113,9 +148,11 @@ macro_rules! digests {
     }};
 }
 
-/// Finds rows that no row of the chain speaks of.
+/// Finds rows that no row of the chain speaks of. Where the chain speaks soundly of as many rows as there are, and of none twice,
+/// there is none to look for.
 macro_rules! unspoken {
     ($walk:expr, $table:literal, $kind:literal, $condition:literal) => {{
+        const COUNT: &str = concat!("SELECT COUNT(*) FROM ", $table, " t WHERE ", $condition);
         const SELECT: &str = concat!(
             "SELECT t.id FROM ",
             $table,
@@ -125,9 +162,13 @@ macro_rules! unspoken {
             $kind,
             "') LIMIT 20"
         );
-        let rows = fetch!(fetch_all, Transaction, &mut $walk.snapshot, (String,), SELECT)?;
-        for (id,) in rows {
-            $walk.report(None, $kind, &id, "the stored row is not in the chain: it was put in from outside");
+        let (rows,) = fetch!(fetch_one, Transaction, &mut $walk.snapshot, (i64,), COUNT)?;
+        let spoken_of = $walk.sound.get($kind).copied().unwrap_or_default();
+        if !$walk.problems.is_empty() || rows.unsigned_abs() != spoken_of {
+            let rows = fetch!(fetch_all, Transaction, &mut $walk.snapshot, (String,), SELECT)?;
+            for (id,) in rows {
+                $walk.report(None, $kind, &id, "the stored row is not in the chain: it was put in from outside");
+            }
         }
     }};
 }
@@ -140,27 +181,85 @@ impl Walk {
         }
     }
 
-    /// The chain itself and the rows it speaks of; gives the number of rows and the last.
-    async fn chain(&mut self) -> Result<(u64, Head), StoreError> {
-        const SELECT: &str = "SELECT seq, at, kind, subject, digest, previous, hash FROM audit \
-             WHERE seq > $1 ORDER BY seq LIMIT $2";
+    async fn begin(store: &Store, noted: &Arc<[i64]>) -> Result<Walk, StoreError> {
+        Ok(Walk {
+            snapshot: store.snapshot().await?,
+            problems: Vec::new(),
+            sound: BTreeMap::new(),
+            noted: Arc::clone(noted),
+            hashes: BTreeMap::new(),
+        })
+    }
+
+    /// The chain itself and the rows it speaks of; gives the number of rows and the last. Whole blocks are shared out among
+    /// several readers: each sees a state of its own, not older than this walk's, and what stands in a block never changes.
+    async fn chain(&mut self, store: &Store, noted: &Arc<[i64]>) -> Result<(u64, Head), StoreError> {
+        const COUNT: &str = "SELECT COUNT(*) FROM audit";
+        let (rows,) = fetch!(fetch_one, Transaction, &mut self.snapshot, (i64,), COUNT)?;
+        let blocks = rows / BLOCK;
+        let next = Arc::new(AtomicI64::new(0));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let readers = usize::try_from(blocks).unwrap_or_default().min(cores).min(READERS_MAX);
+        let tasks: Vec<_> = (0..readers)
+            .map(|_| tokio::spawn(read_blocks(store.clone(), Arc::clone(noted), Arc::clone(&next), blocks)))
+            .collect();
+        let tail = self.stretch(if blocks == 0 { i64::MIN } else { blocks * BLOCK }, i64::MAX).await?;
+        let mut stretches = BTreeMap::from([(blocks, tail)]);
+        for task in tasks {
+            let gone = |_| StoreError::Unavailable("a reader of the chain has failed".to_owned());
+            let (walk, found) = task.await.map_err(gone)??;
+            self.problems.extend(walk.problems);
+            self.hashes.extend(walk.hashes);
+            for (kind, count) in walk.sound {
+                *self.sound.entry(kind).or_default() += count;
+            }
+            stretches.extend(found);
+        }
         let mut last = Head { seq: 0, hash: "0".repeat(64) };
-        let (mut entries, mut after) = (0, i64::MIN);
+        let mut entries = 0;
+        for stretch in stretches.into_values() {
+            entries += stretch.entries;
+            if let Some((first, end)) = stretch.ends {
+                self.check_order(&last, &first);
+                last = end;
+            }
+        }
+        self.check_end(&last).await?;
+        Ok((entries, last))
+    }
+
+    /// The rows of the chain with numbers above `after` up to `until`, and what they speak of.
+    async fn stretch(&mut self, after: i64, until: i64) -> Result<Stretch, StoreError> {
+        const SELECT: &str = "SELECT seq, at, kind, subject, digest, previous, hash FROM audit \
+             WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3";
+        let mut stretch = Stretch { entries: 0, ends: None };
+        let mut after = after;
         loop {
-            let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, ChainRow, SELECT, after, PAGE)?;
-            let (Some(first), Some(end)) = (rows.first(), rows.last()) else { break };
+            let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, ChainRow, SELECT, after, until, PAGE)?;
+            let (Some(first), Some(end)) = (rows.first(), rows.last()) else { return Ok(stretch) };
             let found = self.digests(&rows, first.seq, end.seq).await?;
             after = end.seq;
             for row in rows {
-                self.check_link(&last, &row);
+                let head = Head { seq: row.seq, hash: row.hash.clone() };
+                if let Some((_, last)) = &stretch.ends {
+                    self.check_order(last, &row);
+                }
+                self.check_hash(&row);
                 self.check_subject(&row, found.get(&row.seq));
-                entries += 1;
-                last = Head { seq: row.seq, hash: row.hash };
+                if self.noted.binary_search(&row.seq).is_ok() {
+                    self.hashes.insert(row.seq, row.hash.clone());
+                }
+                stretch.entries += 1;
+                stretch.ends = Some((stretch.ends.map_or(row, |(first, _)| first), head));
             }
         }
+    }
+
+    /// The row that holds the end of the chain must agree with the last row.
+    async fn check_end(&mut self, last: &Head) -> Result<(), StoreError> {
         const END: &str = "SELECT seq, hash FROM audit_head WHERE id = 1";
         match fetch!(fetch_optional, Transaction, &mut self.snapshot, Head, END)? {
-            Some(head) if head == last => {}
+            Some(head) if head == *last => {}
             Some(head) if head.seq > last.seq => {
                 let what = format!("the chain is cut: it ends at {}, its head says {}", last.seq, head.seq);
                 self.report(Some(last.seq + 1), "head", "", what);
@@ -168,18 +267,62 @@ impl Walk {
             Some(_) => self.report(Some(last.seq), "head", "", "the end of the chain is not the one that was written"),
             None => self.report(None, "head", "", "the row that holds the end of the chain is gone"),
         }
-        Ok((entries, last))
+        Ok(())
     }
 
-    fn check_link(&mut self, last: &Head, row: &ChainRow) {
-        let ChainRow { seq, at, kind, subject, digest, previous, hash } = row;
+    /// The chain must hold every head that was signed. Where it does not, the rows since the last one that it holds were
+    /// rebuilt or cut.
+    fn compare(&mut self, checkpoints: &[Checkpoint], head: &Head) {
+        let mut sorted: Vec<&Checkpoint> = checkpoints.iter().collect();
+        sorted.sort_by_key(|checkpoint| checkpoint.seq);
+        let mut held = 0;
+        for checkpoint in sorted {
+            let seq = checkpoint.seq;
+            match self.hashes.get(&seq) {
+                Some(hash) if *hash == checkpoint.hash => held = seq,
+                Some(_) => {
+                    let what = format!(
+                        "rows {} to {seq} of the chain were rebuilt: row {seq} is not the one that was signed at {}",
+                        held + 1,
+                        checkpoint.at
+                    );
+                    return self.report(Some(held + 1), "checkpoint", "", what);
+                }
+                None => {
+                    let what = format!(
+                        "the chain is cut: row {seq}, which was signed at {}, is gone; the chain ends at {}",
+                        checkpoint.at, head.seq
+                    );
+                    return self.report(Some(head.seq.min(seq - 1) + 1), "checkpoint", "", what);
+                }
+            }
+        }
+    }
+
+    /// Nothing is written twice but a password: a second row that speaks of the same thing was put in.
+    async fn doubles(&mut self) -> Result<(), StoreError> {
+        const SELECT: &str = "SELECT MAX(seq), kind, subject FROM audit WHERE kind <> 'password' \
+             GROUP BY subject, kind HAVING COUNT(*) > 1 LIMIT 20";
+        let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, (i64, String, String), SELECT)?;
+        for (seq, kind, subject) in rows {
+            self.report(Some(seq), &kind, &subject, "the chain speaks of this twice: a row was put in");
+        }
+        Ok(())
+    }
+
+    fn check_order(&mut self, last: &Head, row: &ChainRow) {
+        let ChainRow { seq, kind, subject, previous, .. } = row;
         if *seq != last.seq + 1 {
             let what = format!("rows {} to {} of the chain are missing", last.seq + 1, seq - 1);
             self.report(Some(last.seq + 1), kind, subject, what);
         } else if *previous != last.hash {
             self.report(Some(*seq), kind, subject, "the row does not follow the one before it");
         }
-        let before = Head { seq: seq - 1, hash: previous.clone() };
+    }
+
+    fn check_hash(&mut self, row: &ChainRow) {
+        let ChainRow { seq, at, kind, subject, digest, previous, hash } = row;
+        let before = Head { seq: seq.wrapping_sub(1), hash: previous.clone() };
         if *hash != before.next_hash(*seq, *at, kind, subject, digest) {
             self.report(Some(*seq), kind, subject, "the row of the chain was changed");
         }
@@ -188,14 +331,23 @@ impl Walk {
     fn check_subject(&mut self, row: &ChainRow, found: Option<&String>) {
         // The password that holds is compared at the end of the walk; those before it are gone, rightly.
         if row.kind == "password" {
-            return;
+            return self.is_sound(&row.kind);
         }
         match found {
-            Some(found) if *found == row.digest => {}
+            Some(found) if *found == row.digest => self.is_sound(&row.kind),
             Some(_) => {
                 self.report(Some(row.seq), &row.kind, &row.subject, "what is stored is not what was written");
             }
             None => self.report(Some(row.seq), &row.kind, &row.subject, "what was written is not stored any more"),
+        }
+    }
+
+    fn is_sound(&mut self, kind: &str) {
+        match self.sound.get_mut(kind) {
+            Some(count) => *count += 1,
+            None => {
+                self.sound.insert(kind.to_owned(), 1);
+            }
         }
     }
 
@@ -261,7 +413,12 @@ impl Walk {
         unspoken!(self, "notices", "notice", "1 = 1");
         unspoken!(self, "decisions", "decision", "1 = 1");
         unspoken!(self, "disputes", "dispute", "1 = 1");
-        unspoken!(self, "disputes", "dispute_resolved", "t.resolved_at IS NOT NULL");
+        unspoken!(
+            self,
+            "disputes",
+            "dispute_resolved",
+            "COALESCE(t.verdict, t.answer, t.user_id, t.user_name) IS NOT NULL OR t.resolved_at IS NOT NULL"
+        );
         unspoken!(self, "rescores", "rescore", "1 = 1");
         unspoken!(self, "cases", "case", "1 = 1");
         unspoken!(self, "reviews", "review", "1 = 1");
@@ -294,5 +451,24 @@ impl Walk {
             self.report(None, "case", &id, "the state of the case does not follow from its reviews");
         }
         Ok(())
+    }
+}
+
+/// Takes block after block, until all are taken.
+async fn read_blocks(
+    store: Store,
+    noted: Arc<[i64]>,
+    next: Arc<AtomicI64>,
+    blocks: i64,
+) -> Result<(Walk, Vec<(i64, Stretch)>), StoreError> {
+    let mut walk = Walk::begin(&store, &noted).await?;
+    let mut found = Vec::new();
+    loop {
+        let block = next.fetch_add(1, Ordering::Relaxed);
+        if block >= blocks {
+            return Ok((walk, found));
+        }
+        let after = if block == 0 { i64::MIN } else { block * BLOCK };
+        found.push((block, walk.stretch(after, (block + 1) * BLOCK).await?));
     }
 }

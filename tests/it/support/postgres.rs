@@ -26,6 +26,56 @@ pub async fn fresh_database() -> Option<String> {
     Some(server.url(&name))
 }
 
+/// A server of one test's own, which may be killed and started again.
+pub struct OwnServer {
+    binaries: PathBuf,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl OwnServer {
+    /// `None` where PostgreSQL is not installed.
+    pub fn start() -> Option<OwnServer> {
+        let binaries = binaries()?;
+        let folder = make_data(&binaries);
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let server = OwnServer { binaries, folder, port };
+        server.start_again();
+        Some(server)
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    pub fn start_again(&self) {
+        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=", self.port);
+        self.control(&["-o", &options, "-l", &self.folder.join("log").to_string_lossy(), "-w", "start"]);
+    }
+
+    /// As if the power had gone: nothing is finished, nothing flushed.
+    pub fn kill(&self) {
+        self.control(&["-m", "immediate", "stop"]);
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let mut pg_ctl = command(&self.binaries.join("pg_ctl"));
+        pg_ctl.arg("-D").arg(self.folder.join("data")).args(arguments).current_dir(&self.folder);
+        let done =
+            pg_ctl.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().expect("pg_ctl runs");
+        assert!(done.success(), "pg_ctl {arguments:?}: {done}");
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        let mut pg_ctl = command(&self.binaries.join("pg_ctl"));
+        pg_ctl.arg("-D").arg(self.folder.join("data")).args(["-m", "immediate", "stop"]).current_dir(&self.folder);
+        let _ = pg_ctl.output();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
 struct Server {
     port: u16,
     /// Open as long as this process lives. A shell waits for its end, stops the server and removes its folder, however
@@ -81,7 +131,8 @@ fn command(program: &Path) -> Command {
     }
 }
 
-fn start(binaries: &Path) -> Server {
+/// A folder with a fresh cluster in it.
+fn make_data(binaries: &Path) -> PathBuf {
     let folder = tempfile::Builder::new().prefix("yuxin-postgres-").tempdir().expect("a folder").keep();
     if std::fs::metadata("/proc/self").is_ok_and(|of| of.uid() == 0) {
         let given = Command::new("chown").arg("postgres:postgres").arg(&folder).status().expect("chown runs");
@@ -96,7 +147,12 @@ fn start(binaries: &Path) -> Server {
         .output()
         .expect("initdb runs");
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    folder
+}
 
+fn start(binaries: &Path) -> Server {
+    let folder = make_data(binaries);
+    let data = folder.join("data");
     // The port is free now; that somebody else takes it in between would be seen below.
     let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
     let postgres = command(&binaries.join("postgres"));

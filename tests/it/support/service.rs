@@ -34,14 +34,20 @@ impl Process {
 
     /// Waits for the line in which `find` finds something.
     fn wait_for<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
+        self.find_line(find).unwrap_or_else(|| panic!("the process ended:\n{}", self.said()))
+    }
+
+    /// The same; `None` where the process ends without such a line.
+    fn find_line<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
         let began = Instant::now();
         loop {
             if let Some(found) = self.lines.lock().unwrap().iter().find_map(|line| find(line)) {
-                return found;
+                return Some(found);
             }
-            let ended = self.child.try_wait().unwrap();
             let said = || self.lines.lock().unwrap().join("\n");
-            assert!(ended.is_none(), "the process ended: {ended:?}\n{}", said());
+            if self.child.try_wait().unwrap().is_some() {
+                return None;
+            }
             assert!(began.elapsed() < START_MAX, "the process does not serve:\n{}", said());
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -51,6 +57,16 @@ impl Process {
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Sends a signal by name, for instance `TERM`.
@@ -158,15 +174,37 @@ impl Service {
     }
 
     fn run(folder: Arc<TempDir>, environment: Vec<(String, String)>) -> Service {
+        Service::run_under(&[], folder, environment).expect("the service starts")
+    }
+
+    /// As a child of another program, for instance strace, with these arguments; `None` where it ends before it serves.
+    fn run_under(under: &[&str], folder: Arc<TempDir>, environment: Vec<(String, String)>) -> Option<Service> {
         let mut command = yuxin();
+        if let Some((outer, arguments)) = under.split_first() {
+            let mut outer = Command::new(outer);
+            outer.args(arguments).arg(command.get_program());
+            for (name, _) in command.get_envs() {
+                outer.env_remove(name);
+            }
+            command = outer;
+        }
         command.arg("serve").envs(environment.iter().map(|(n, v)| (n, v))).current_dir(folder.path());
         let mut process = Process::spawn(command);
-        let (address, management) = process.wait_for(|line| {
+        let (address, management) = process.find_line(|line| {
             let line: Value = serde_json::from_str(line).ok()?;
             let at = |name: &str| Some(format!("http://{}", line[name].as_str()?));
             Some((at("address")?, at("management")?))
-        });
-        Service { process, url: address, management, folder, environment }
+        })?;
+        Some(Service { process, url: address, management, folder, environment })
+    }
+
+    /// Starts again on the same database as a child of another program; the second is what starts it again without, where the
+    /// first ended before it served.
+    pub fn restart_under(self, under: &[&str]) -> (Option<Service>, impl Fn() -> Service + use<>) {
+        let (folder, environment) = (self.folder.clone(), self.environment.clone());
+        drop(self);
+        let again = (folder.clone(), environment.clone());
+        (Service::run_under(under, folder, environment), move || Service::run(again.0.clone(), again.1.clone()))
     }
 
     /// Starts again on the same database after the process ended.
