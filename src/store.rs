@@ -4,8 +4,8 @@
 //! Everything is written by one task that groups concurrent writes into one transaction ([`writer`]); a write is
 //! answered once it is on disk, together with its row of the audit chain ([`audit`]). Reading goes past the writer.
 //!
-//! Not in the chain, because they pass: sessions, log-in failures, the answers kept for repeated requests, and replies of
-//! departments that broke a rule.
+//! Not in the chain, because they pass: sessions, log-in failures, the answers kept for repeated requests, replies of
+//! departments that broke a rule, and the events that wait for webhooks (what they tell of is in it).
 
 mod audit;
 mod cases;
@@ -18,6 +18,7 @@ mod idempotency;
 mod keys;
 mod looks;
 mod notices;
+mod outbox;
 mod passwords;
 mod probe;
 mod queue;
@@ -25,6 +26,7 @@ mod rejected;
 mod rescores;
 mod sessions;
 mod users;
+mod webhooks;
 mod writer;
 
 use std::sync::Arc;
@@ -43,11 +45,13 @@ pub use disputes::DisputeCounts;
 pub use idempotency::{IdempotencyEntry, StoredReply};
 pub use keys::{BankIdentity, KeyInfo, NewKey};
 pub use looks::LedgerLine;
+pub use outbox::{Claimed, DueWebhook, Ended, OutboxCounts, Queued, Replay, Then};
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 pub use queue::{CaseCounts, CaseFilter, CasePage};
 pub use rejected::RejectedLine;
 pub use sessions::{LogIn, Session};
 pub use users::UserInfo;
+pub use webhooks::{NewWebhook, WebhookChange};
 
 /// The longest name of a bank or a user, in characters.
 const NAME_CHARS_MAX: usize = 64;

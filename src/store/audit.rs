@@ -39,6 +39,7 @@ pub(super) enum Kind {
     Rescore,
     Case,
     Review,
+    Webhook,
 }
 
 impl Kind {
@@ -61,6 +62,7 @@ impl Kind {
             Kind::Rescore => "rescore",
             Kind::Case => "case",
             Kind::Review => "review",
+            Kind::Webhook => "webhook",
         }
     }
 }
