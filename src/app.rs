@@ -22,6 +22,7 @@ use crate::http::watch::watch;
 use crate::http::{api, management, office, openapi};
 use crate::model::{Model, ModelError};
 use crate::observe::{Metrics, Readiness};
+use crate::outbox::{Outbox, OutboxError};
 use crate::policy::{DEFAULT_POLICY, Policy, PolicyError};
 use crate::settings::{DEFAULT_MODEL_FILE, DEFAULT_POLICY_FILE, Settings};
 use crate::sources::{Sources, SourcesError};
@@ -38,6 +39,7 @@ pub struct App {
     settings: Settings,
     store: Store,
     decider: web::Data<Decider>,
+    outbox: Outbox,
     readiness: Readiness,
     server: Server,
     management: Server,
@@ -63,6 +65,9 @@ pub enum AppError {
     /// The departments' settings.
     #[error(transparent)]
     Sources(#[from] SourcesError),
+    /// The webhooks' settings.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The metrics.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] crate::observe::MetricsError),
@@ -103,9 +108,10 @@ impl App {
         let store = Store::open(settings.store.url.expose_secret(), metrics.clone()).await?;
         let readiness = Readiness::default();
         let decider = web::Data::new(Decider::new(store.clone(), sources, metrics.clone(), engine));
-        let (server, address) = serve(&settings, &store, &decider, &metrics)?;
+        let outbox = Outbox::new(store.clone(), &settings.webhooks, metrics.clone())?;
+        let (server, address) = serve(&settings, &store, &decider, &outbox, &metrics)?;
         let (management, management_address) = manage(&settings, &store, &decider, &metrics, &readiness)?;
-        Ok(App { settings, store, decider, readiness, server, management, address, management_address })
+        Ok(App { settings, store, decider, outbox, readiness, server, management, address, management_address })
     }
 
     /// Where banks and the console connect.
@@ -133,12 +139,14 @@ impl App {
         let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
         let purge = tokio::spawn(purge(self.store.clone(), self.settings.sources.rejected_keep_days));
         let rescore = tokio::spawn(rescore_daily(self.store.clone(), self.decider.clone()));
+        let delivering = self.outbox.start();
         let reload = tokio::spawn(reload(hang_up, self.settings, self.decider, self.readiness));
         tracing::info!(address = %self.address, management = %self.management_address, "serving");
         let served = futures_util::future::try_join(self.server, self.management).await;
         reload.abort();
         purge.abort();
         rescore.abort();
+        delivering.stop().await;
         self.store.close().await;
         served?;
         // The drain task ends the management listener last; nothing of it is left to wait for when a listener failed.
@@ -152,6 +160,7 @@ fn serve(
     settings: &Settings,
     store: &Store,
     decider: &web::Data<Decider>,
+    outbox: &Outbox,
     metrics: &Metrics,
 ) -> Result<(Server, SocketAddr), AppError> {
     let at = settings.server.clone();
@@ -159,6 +168,7 @@ fn serve(
     let store = web::Data::new(store.clone());
     let office = web::Data::new(Office { store: Store::clone(&store), secure_cookies: at.secure_cookies });
     let (decider, metrics) = (decider.clone(), web::Data::new(metrics.clone()));
+    let outbox = web::Data::new(outbox.clone());
     let quotas = web::Data::new(Quotas::new(at.quota_per_second, at.quota_burst));
     let (keys, limits) = (web::Data::new(KeysInUse::default()), web::Data::new(limits));
     let server = HttpServer::new(move || {
@@ -166,6 +176,7 @@ fn serve(
             .app_data(store.clone())
             .app_data(office.clone())
             .app_data(decider.clone())
+            .app_data(outbox.clone())
             .app_data(metrics.clone())
             .app_data(quotas.clone())
             .app_data(keys.clone())
