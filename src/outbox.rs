@@ -159,15 +159,15 @@ impl Outbox {
 
     /// A new secret for a webhook; `None` where the system gives no random numbers.
     pub fn new_secret(&self, webhook: WebhookId) -> Option<NewSecret> {
+        if self.0.keyring.is_empty() {
+            tracing::warn!(%webhook, "webhooks.secret_keys is empty: the signing secret of a webhook is stored unsealed");
+        }
         let secret = Secret::random();
         Some(NewSecret { shown: secret.shown(), sealed: self.0.keyring.seal(&secret, webhook)? })
     }
 
     /// Begins to deliver, in a task of its own.
     pub fn start(&self) -> Delivering {
-        if self.0.keyring.is_empty() {
-            tracing::warn!("webhooks.secret_keys is empty: signing secrets of webhooks lie in the store unsealed");
-        }
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(UnderWay::new(self.clone()).run(stopped));
         Delivering { stop, task }

@@ -220,8 +220,7 @@ fn end_of(error: &reqwest::Error) -> End {
             Some(Unreachable::NotAllowed) => return End::Address,
             None => {}
         }
-        // rustls hands its errors on in this kind.
-        if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
+        if error.downcast_ref::<std::io::Error>().is_some_and(is_tls) {
             return End::Tls;
         }
         cause = error.source();
@@ -231,6 +230,12 @@ fn end_of(error: &reqwest::Error) -> End {
         error if error.is_connect() => End::Connect,
         _ => End::Closed,
     }
+}
+
+/// Whether this is what rustls hands on: an error of this kind, perhaps in another one.
+fn is_tls(error: &std::io::Error) -> bool {
+    let inner = || error.get_ref().and_then(|inner| inner.downcast_ref::<std::io::Error>());
+    error.kind() == std::io::ErrorKind::InvalidData || inner().is_some_and(is_tls)
 }
 
 /// Looks names up, and keeps of their addresses those that are allowed.

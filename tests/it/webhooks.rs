@@ -31,6 +31,7 @@ pub async fn service(engine: Engine, more: &[(&str, &str)]) -> Option<(Service, 
         ("YUXIN_WEBHOOKS__ALLOW_PRIVATE", "127.0.0.0/8"),
         ("YUXIN_WEBHOOKS__RETRY_SCHEDULE", "1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s"),
     ];
+    settings.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
     settings.extend(more);
     let service = Service::start_with(NOBODY, &settings);
     Some((service, place))
@@ -101,6 +102,23 @@ fn verified_by_the_snippet(secret: &str, messages: &[Received]) -> Option<Vec<bo
     python.stdin.take().unwrap().write_all(asked.as_bytes()).unwrap();
     let said = python.wait_with_output().unwrap();
     Some(serde_json::from_slice(&said.stdout).unwrap())
+}
+
+#[test]
+fn the_snippet_of_the_readme_signs_as_the_reference_libraries_do() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let snippet = readme.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let script = format!(
+        "{snippet}\nheaders = {{'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek', 'webhook-timestamp': '1614265330'}}\n\
+         print(signature('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', headers, b'{{\"test\": 2432232314}}'))\n"
+    );
+    let Ok(said) = Command::new("python3").args(["-c", &script]).output() else {
+        assert!(std::env::var_os("CI").is_none(), "python3 is missing");
+        crate::support::say("skipped: python3 is not installed");
+        return;
+    };
+    let said = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert_eq!(said.trim(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
 #[rstest]

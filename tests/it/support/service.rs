@@ -210,8 +210,8 @@ impl Service {
 
     /// The URL of its store.
     pub fn store_url(&self) -> String {
-        let urls = self.environment.iter().filter(|(name, _)| name == "YUXIN_STORE__URL");
-        urls.last().unwrap().1.clone()
+        let mut urls = self.environment.iter().filter(|(name, _)| name == "YUXIN_STORE__URL");
+        urls.next_back().unwrap().1.clone()
     }
 
     /// Runs a command of the program beside the service.
