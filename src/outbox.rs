@@ -9,7 +9,7 @@ mod client;
 mod schedule;
 mod secret;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -232,13 +232,15 @@ struct UnderWay {
     tasks: JoinSet<()>,
     claimed: HashMap<Id, Claimed>,
     each: HashMap<WebhookId, u32>,
+    /// Webhooks whose last delivery had failed when the one under way was begun.
+    failing: HashSet<WebhookId>,
     store_failed: bool,
 }
 
 impl UnderWay {
     fn new(outbox: Outbox) -> UnderWay {
-        let (tasks, claimed, each) = (JoinSet::new(), HashMap::new(), HashMap::new());
-        UnderWay { outbox, tasks, claimed, each, store_failed: false }
+        let (tasks, claimed, each, failing) = (JoinSet::new(), HashMap::new(), HashMap::new(), HashSet::new());
+        UnderWay { outbox, tasks, claimed, each, failing, store_failed: false }
     }
 
     async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
@@ -282,6 +284,7 @@ impl UnderWay {
             *count -= 1;
             if *count == 0 {
                 self.each.remove(&claimed.webhook);
+                self.failing.remove(&claimed.webhook);
             }
         }
     }
@@ -294,15 +297,22 @@ impl UnderWay {
             return Ok(());
         }
         let mut due = parts.store.webhooks_due(Timestamp::now()).await?;
-        // Where there is not room for all, each has the same chance.
+        // Where there is not room for all, each has the same chance; those that fail come last, and get no more than half of it all.
         due.shuffle(&mut rand::thread_rng());
+        due.sort_by_key(|webhook| webhook.failing);
+        let mut room_failing = (parts.concurrent_max / 2).max(1).saturating_sub(self.failing.len());
         let mut wanted = Vec::new();
         for webhook in due {
             let most = if webhook.failing { 1 } else { parts.concurrent_each_max };
             let free = most.saturating_sub(self.each.get(&webhook.id).copied().unwrap_or(0));
-            let free = free.min(u32::try_from(room).unwrap_or(u32::MAX));
+            let room_here = if webhook.failing { room.min(room_failing) } else { room };
+            let free = free.min(u32::try_from(room_here).unwrap_or(u32::MAX));
             if free > 0 {
                 room -= free as usize;
+                if webhook.failing {
+                    room_failing -= free as usize;
+                    self.failing.insert(webhook.id);
+                }
                 wanted.push((webhook.id, free));
             }
         }

@@ -96,6 +96,27 @@ async fn a_bank_that_hangs_delays_no_other(#[case] engine: Engine) {
     assert_eq!(ids(&answers.received()).len(), 20);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_webhooks_fail_there_is_room_for_those_that_do_not() {
+    let settings = [("YUXIN_WEBHOOKS__CONCURRENT_MAX", "4"), ("YUXIN_WEBHOOKS__TIMEOUT_MS", "10000")];
+    let Some((service, _place)) = service(Sqlite, &settings).await else { return };
+    let (slow, quick) = (service.bank("Slow Bank"), service.bank("Quick Bank"));
+    let (hangs, answers) = (Receiver::start(Answering::Hang).await, Receiver::start(OK).await);
+    for _ in 0..4 {
+        register(&slow, &hangs.url()).await;
+    }
+    register(&quick, &answers.url()).await;
+    happens(&slow).await;
+    // The first round fails in all four; in the second they are known to fail.
+    hangs.wait(6, Duration::from_secs(30)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    happens(&quick).await;
+    answers.wait(1, SOON).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(hangs.received().len(), 6, "two of four places are theirs");
+}
+
 #[rstest]
 #[case(Sqlite)]
 #[case(Postgresql)]
