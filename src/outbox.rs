@@ -340,11 +340,12 @@ impl UnderWay {
         .await;
         self.tasks.shutdown().await;
         let parts = &self.outbox.0;
-        for claimed in self.claimed.values() {
+        let releases = self.claimed.values().map(|claimed| {
             let now = Timestamp::now();
             let ended = Ended { tried_at: now, status: None, word: "released", then: Then::Release };
-            // Where that fails the claim runs out by itself.
-            let _ = parts.store.end_delivery(claimed, ended, parts.disable_after, now).await;
-        }
+            parts.store.end_delivery(claimed, ended, parts.disable_after, now)
+        });
+        // Where that fails the claims run out by themselves.
+        let _ = tokio::time::timeout(GRACE, futures_util::future::join_all(releases)).await;
     }
 }

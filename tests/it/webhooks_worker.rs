@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::receiver::{Answering, OK, Received, Receiver};
 use crate::support::service::Bank;
 use crate::support::store::Engine::{self, Postgresql, Sqlite};
+use crate::support::store::firm;
 use crate::webhooks::{SOON, get, happens, post, register, service, wait_for_state};
 
 fn ids(messages: &[Received]) -> BTreeSet<String> {
@@ -151,6 +152,59 @@ async fn kill_9_in_a_delivery_leads_to_the_same_message_once_more_and_loses_none
     let after = ids(&receiver.received()[before..]);
     assert_eq!(after.len(), 6, "all came after the crash");
     assert!(in_flight.is_subset(&after), "what was under way came again under its id");
+    assert!(service.command(&["audit", "verify"]).status.success());
+}
+
+/// Revokes consents until the service is gone; gives those whose revocation was acknowledged.
+async fn revokes(bank: Bank) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    loop {
+        let ask = json!({"uscc": firm(1), "purposes": ["equipment"], "valid_until": "2099-01-01T00:00:00Z"});
+        let Ok(made) = bank.post("/v1/consents").json(&ask).send().await else { return acknowledged };
+        let Ok(made) = made.json::<Value>().await else { return acknowledged };
+        let id = made["id"].as_str().unwrap().to_owned();
+        match bank.delete(&format!("/v1/consents/{id}")).send().await {
+            Ok(revoked) if revoked.status() == 200 => acknowledged.push(id),
+            _ => return acknowledged,
+        }
+    }
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgresql)]
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_acknowledged_before_a_crash_is_told_after_it(#[case] engine: Engine) {
+    let Some((mut service, _place)) = service(engine, &[("YUXIN_WEBHOOKS__TIMEOUT_MS", "1000")]).await else { return };
+    let mut bank = service.bank("First Bank");
+    let receiver = Receiver::start(Answering::Late(Duration::from_millis(20))).await;
+    register(&bank, &receiver.url()).await;
+    let mut acknowledged = BTreeSet::new();
+    for round in 0..4 {
+        let callers: Vec<_> = (0..4).map(|_| tokio::spawn(revokes(bank.clone()))).collect();
+        tokio::time::sleep(Duration::from_millis(700 + 230 * round)).await;
+        service.process.kill();
+        for caller in callers {
+            acknowledged.extend(caller.await.unwrap());
+        }
+        service = service.restart();
+        bank.url.clone_from(&service.url);
+    }
+    assert!(acknowledged.len() > 20, "only {} were acknowledged", acknowledged.len());
+    let began = Instant::now();
+    loop {
+        let received = receiver.received();
+        let told: BTreeSet<String> =
+            received.iter().map(|m| m.json()["data"]["consent_id"].as_str().unwrap().to_owned()).collect();
+        let missing: Vec<&String> = acknowledged.difference(&told).collect();
+        if missing.is_empty() {
+            // Each event has one id, however often it came.
+            assert_eq!(ids(&received).len(), told.len());
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{} were not told", missing.len());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     assert!(service.command(&["audit", "verify"]).status.success());
 }
 
