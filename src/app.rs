@@ -22,6 +22,7 @@ use crate::http::watch::watch;
 use crate::http::{api, management, office, openapi};
 use crate::model::{Model, ModelError};
 use crate::observe::{Metrics, Readiness};
+use crate::outbox::{Outbox, OutboxError};
 use crate::policy::{DEFAULT_POLICY, Policy, PolicyError};
 use crate::settings::{DEFAULT_MODEL_FILE, DEFAULT_POLICY_FILE, Settings};
 use crate::sources::{Sources, SourcesError};
@@ -39,6 +40,7 @@ pub struct App {
     store: Store,
     metrics: Metrics,
     decider: web::Data<Decider>,
+    outbox: Outbox,
     readiness: Readiness,
     checkpoints: Option<CheckpointKeeper>,
     server: Server,
@@ -68,6 +70,9 @@ pub enum AppError {
     /// The departments' settings.
     #[error(transparent)]
     Sources(#[from] SourcesError),
+    /// The webhooks' settings.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The metrics.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] crate::observe::MetricsError),
@@ -109,13 +114,15 @@ impl App {
         let store = Store::open(settings.store.url.expose_secret(), metrics.clone()).await?;
         let readiness = Readiness::default();
         let decider = web::Data::new(Decider::new(store.clone(), sources, metrics.clone(), engine));
-        let (server, address) = serve(&settings, &store, &decider, &metrics)?;
+        let outbox = Outbox::new(store.clone(), &settings.webhooks, metrics.clone())?;
+        let (server, address) = serve(&settings, &store, &decider, &outbox, &metrics)?;
         let (management, management_address) = manage(&settings, &store, &decider, &metrics, &readiness)?;
         Ok(App {
             settings,
             store,
             metrics,
             decider,
+            outbox,
             readiness,
             checkpoints,
             server,
@@ -150,6 +157,7 @@ impl App {
         let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
         let purge = tokio::spawn(purge(self.store.clone(), self.settings.sources.rejected_keep_days));
         let rescore = tokio::spawn(rescore_daily(self.store.clone(), self.decider.clone()));
+        let delivering = self.outbox.start();
         let (stop_checkpoints, stopped) = tokio::sync::oneshot::channel::<()>();
         let checkpoints = self.checkpoints.map(|keeper| {
             tokio::spawn(keeper.keep(self.store.clone(), async move {
@@ -162,6 +170,7 @@ impl App {
         reload.abort();
         purge.abort();
         rescore.abort();
+        delivering.stop().await;
         drop(stop_checkpoints);
         if let Some(checkpoints) = checkpoints
             && checkpoints.await.is_err()
@@ -181,6 +190,7 @@ fn serve(
     settings: &Settings,
     store: &Store,
     decider: &web::Data<Decider>,
+    outbox: &Outbox,
     metrics: &Metrics,
 ) -> Result<(Server, SocketAddr), AppError> {
     let at = settings.server.clone();
@@ -188,6 +198,7 @@ fn serve(
     let store = web::Data::new(store.clone());
     let office = web::Data::new(Office { store: Store::clone(&store), secure_cookies: at.secure_cookies });
     let (decider, metrics) = (decider.clone(), web::Data::new(metrics.clone()));
+    let outbox = web::Data::new(outbox.clone());
     let quotas = web::Data::new(Quotas::new(at.quota_per_second, at.quota_burst));
     let (keys, limits) = (web::Data::new(KeysInUse::default()), web::Data::new(limits));
     let server = HttpServer::new(move || {
@@ -195,6 +206,7 @@ fn serve(
             .app_data(store.clone())
             .app_data(office.clone())
             .app_data(decider.clone())
+            .app_data(outbox.clone())
             .app_data(metrics.clone())
             .app_data(quotas.clone())
             .app_data(keys.clone())

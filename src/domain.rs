@@ -19,6 +19,7 @@ pub mod rescore;
 pub mod size;
 pub mod uscc;
 pub mod user;
+pub mod webhook;
 
 pub use case::{Case, CaseState, Review, Verdict};
 pub use consent::{Consent, ConsentPass, ConsentRefusal, FirmHistory, Scope};
@@ -27,7 +28,9 @@ pub use decision::{Decision, DecisionRecord, Grounds, Outcome};
 pub use dispute::{Dispute, DisputeMark, DisputeVerdict, DisputedFact, Resolution, Standing};
 pub use evidence::{Dossier, Evidence, EvidenceStatus, SourceKind};
 pub use fen::Fen;
-pub use id::{BankId, CaseId, ConsentId, DecisionId, DisputeId, KeyId, LookId, NoticeId, RescoreId, UserId};
+pub use id::{
+    BankId, CaseId, ConsentId, DecisionId, DisputeId, EventId, KeyId, LookId, NoticeId, RescoreId, UserId, WebhookId,
+};
 pub use language::Language;
 pub use look::{Look, LookBy, LookEnd};
 pub use month::Month;
@@ -37,3 +40,4 @@ pub use rescore::Rescore;
 pub use size::FirmSize;
 pub use uscc::{Uscc, UsccError, UsccVerdict};
 pub use user::{Role, User};
+pub use webhook::{Delivery, DeliveryState, Disabled, EventKind, Webhook};

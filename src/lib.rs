@@ -17,8 +17,9 @@
 //! | [`policy`] | knock-outs, flags, cut-offs, limits | domain, features, model |
 //! | [`sources`] | the departments, asked with a consent's pass | domain, settings, observe |
 //! | [`store`] | everything durable, one writer, the audit chain | domain, settings, observe |
-//! | [`decide`] | the spine | all of the above |
-//! | [`http`] | bank API, console, management | decide, store, features, domain, observe |
+//! | [`outbox`] | events on their way to the banks' webhooks | domain, settings, observe, store |
+//! | [`decide`] | the spine | all of the above but outbox |
+//! | [`http`] | bank API, console, management | decide, store, outbox, features, domain, observe |
 //! | [`sandbox`] | a synthetic district, the departments, replay | domain |
 //! | [`app`], [`cli`] | wiring and commands | everything |
 //!
@@ -40,6 +41,7 @@ pub mod features;
 pub mod http;
 pub mod model;
 pub mod observe;
+pub mod outbox;
 pub mod policy;
 pub mod sandbox;
 pub mod settings;

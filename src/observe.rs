@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 /// Why metrics cannot be set up or written out.
@@ -35,6 +35,11 @@ pub struct Metrics {
     cases: IntGaugeVec,
     cases_overdue: IntGauge,
     disputes_overdue: IntGauge,
+    webhook_deliveries: IntCounterVec,
+    webhook_duration: Histogram,
+    webhook_pending: IntGauge,
+    webhook_pending_age: Gauge,
+    webhooks: IntGaugeVec,
     model_info: IntGaugeVec,
 }
 
@@ -116,6 +121,23 @@ impl Metrics {
                 "yuxin_disputes_overdue",
                 "Disputes past their due date and without a written answer.",
             )?,
+            webhook_deliveries: IntCounterVec::new(
+                Opts::new(
+                    "yuxin_webhook_deliveries_total",
+                    "Tries to deliver an event to a webhook, by how they ended.",
+                ),
+                &["result"],
+            )?,
+            webhook_duration: Histogram::with_opts(
+                HistogramOpts::new("yuxin_webhook_delivery_duration_seconds", "Time of one try to deliver an event.")
+                    .buckets(vec![0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0]),
+            )?,
+            webhook_pending: IntGauge::new("yuxin_webhook_pending", "Events that wait to be delivered to a webhook.")?,
+            webhook_pending_age: Gauge::new(
+                "yuxin_webhook_pending_age_seconds",
+                "Age of the oldest event that waits to be delivered; 0 where none waits.",
+            )?,
+            webhooks: IntGaugeVec::new(Opts::new("yuxin_webhooks", "Webhooks of all banks, by state."), &["state"])?,
             model_info: IntGaugeVec::new(
                 Opts::new("yuxin_model_info", "1 for the model that is serving."),
                 &["model", "sha256"],
@@ -148,6 +170,11 @@ impl Metrics {
         r.register(Box::new(self.cases.clone()))?;
         r.register(Box::new(self.cases_overdue.clone()))?;
         r.register(Box::new(self.disputes_overdue.clone()))?;
+        r.register(Box::new(self.webhook_deliveries.clone()))?;
+        r.register(Box::new(self.webhook_duration.clone()))?;
+        r.register(Box::new(self.webhook_pending.clone()))?;
+        r.register(Box::new(self.webhook_pending_age.clone()))?;
+        r.register(Box::new(self.webhooks.clone()))?;
         r.register(Box::new(self.model_info.clone()))
     }
 
@@ -220,6 +247,20 @@ impl Metrics {
     /// How many disputes are overdue, counted afresh.
     pub fn disputes_overdue(&self, count: i64) {
         self.disputes_overdue.set(count);
+    }
+
+    /// An event was tried to be delivered. `result` is one of a fixed few words, for instance `delivered`, `status`, `timeout`.
+    pub fn webhook_tried(&self, result: &'static str, took: Duration) {
+        self.webhook_deliveries.with_label_values(&[result]).inc();
+        self.webhook_duration.observe(took.as_secs_f64());
+    }
+
+    /// What waits to be delivered, and how many webhooks there are, counted afresh.
+    pub fn outbox(&self, pending: i64, oldest_age_seconds: f64, enabled: i64, disabled: i64) {
+        self.webhook_pending.set(pending);
+        self.webhook_pending_age.set(oldest_age_seconds);
+        self.webhooks.with_label_values(&["enabled"]).set(enabled);
+        self.webhooks.with_label_values(&["disabled"]).set(disabled);
     }
 
     /// This model serves from now on, and no other.

@@ -33,6 +33,7 @@ pub struct Settings {
     pub model: ModelSettings,
     pub policy: PolicySettings,
     pub sources: SourcesSettings,
+    pub webhooks: WebhooksSettings,
 }
 
 /// `[server]`
@@ -115,6 +116,24 @@ pub struct SourcesSettings {
     pub tax: SourceSettings,
     pub social_insurance: SourceSettings,
     pub payment_history: SourceSettings,
+}
+
+/// `[webhooks]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct WebhooksSettings {
+    pub allow_http: bool,
+    pub allow_private: String,
+    pub authorities: String,
+    pub secret_keys: secrecy::SecretString,
+    pub connect_timeout_ms: u64,
+    pub timeout_ms: u64,
+    pub concurrent_max: usize,
+    pub concurrent_each_max: u32,
+    pub retry_schedule: String,
+    pub disable_after_days: u32,
+    pub keep_days: u32,
 }
 
 /// `[sources.tax]` and its like.
@@ -264,6 +283,25 @@ impl Settings {
         if self.server.workers > 1024 {
             return refuse("server.workers", &self.server.workers, "it must lie between 0 and 1024");
         }
+        let w = &self.webhooks;
+        if !(1..=60_000).contains(&w.connect_timeout_ms) {
+            return refuse("webhooks.connect_timeout_ms", &w.connect_timeout_ms, "it must lie between 1 and 60000");
+        }
+        if !(100..=60_000).contains(&w.timeout_ms) {
+            return refuse("webhooks.timeout_ms", &w.timeout_ms, "it must lie between 100 and 60000");
+        }
+        if !(1..=4096).contains(&w.concurrent_max) {
+            return refuse("webhooks.concurrent_max", &w.concurrent_max, "it must lie between 1 and 4096");
+        }
+        if !(1..=64).contains(&w.concurrent_each_max) {
+            return refuse("webhooks.concurrent_each_max", &w.concurrent_each_max, "it must lie between 1 and 64");
+        }
+        if !(1..=365).contains(&w.disable_after_days) {
+            return refuse("webhooks.disable_after_days", &w.disable_after_days, "it must lie between 1 and 365");
+        }
+        if !(7..=3650).contains(&w.keep_days) {
+            return refuse("webhooks.keep_days", &w.keep_days, "it must lie between 7 and 3650");
+        }
         let store = secrecy::ExposeSecret::expose_secret(&self.store.url);
         if !["sqlite://", "postgres://", "postgresql://"]
             .iter()
@@ -334,6 +372,8 @@ mod tests {
             ("[sources]\ncache_absent_seconds = 301", "sources.cache_absent_seconds"),
             ("[sources]\ncache_stale_seconds = 604801", "sources.cache_stale_seconds"),
             ("[sources]\ncache_entries_max = 0", "sources.cache_entries_max"),
+            ("[webhooks]\ntimeout_ms = 10", "webhooks.timeout_ms"),
+            ("[webhooks]\nkeep_days = 1", "webhooks.keep_days"),
             ("[nonsense]\na = 1", "nonsense"),
             ("[store]\nurl = \"mysql://x\"", "store.url"),
             ("[audit]\ncheckpoint_rows = 0", "audit.checkpoint_rows"),

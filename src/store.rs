@@ -4,8 +4,8 @@
 //! Everything is written by one task that groups concurrent writes into one transaction ([`writer`]); a write is
 //! answered once it is on disk, together with its row of the audit chain ([`audit`]). Reading goes past the writer.
 //!
-//! Not in the chain, because they pass: sessions, log-in failures, the answers kept for repeated requests, and replies of
-//! departments that broke a rule.
+//! Not in the chain, because they pass: sessions, log-in failures, the answers kept for repeated requests, replies of
+//! departments that broke a rule, and the events that wait for webhooks (what they tell of is in it).
 
 mod audit;
 pub mod backup;
@@ -15,6 +15,7 @@ mod commit;
 mod consents;
 mod database;
 mod decisions;
+mod deliveries;
 mod disputes;
 mod held_keys;
 mod idempotency;
@@ -22,14 +23,17 @@ mod keys;
 mod looks;
 mod many;
 mod notices;
+mod outbox;
 mod passwords;
 mod probe;
 mod queue;
 mod rejected;
+mod replays;
 mod rescores;
 mod schema;
 mod sessions;
 mod users;
+mod webhooks;
 mod writer;
 
 use std::sync::Arc;
@@ -46,16 +50,20 @@ use crate::observe::Metrics;
 
 pub use audit::{AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, PublicKey, SigningKey};
 pub use decisions::{Committed, DecisionEntry};
+pub use deliveries::{Claimed, DueWebhook, Ended, Then};
 pub use disputes::DisputeCounts;
 pub use held_keys::HeldKey;
 pub use idempotency::{IdempotencyEntry, StoredReply};
 pub use keys::{BankIdentity, KeyInfo, NewKey};
 pub use looks::LedgerLine;
+pub use outbox::OutboxCounts;
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 pub use queue::{CaseCounts, CaseFilter, CasePage};
 pub use rejected::RejectedLine;
+pub use replays::{Queued, Replay};
 pub use sessions::{LogIn, Session};
 pub use users::UserInfo;
+pub use webhooks::{NewWebhook, WebhookChange};
 
 /// The longest name of a bank or a user, in characters.
 const NAME_CHARS_MAX: usize = 64;

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::serve::ConfigArgs;
 use crate::app::AppError;
 use crate::domain::Uscc;
+use crate::outbox::{self, OutboxError};
 use crate::settings::{Settings, SettingsError};
 use crate::sources::{self, Misread, SourcesError};
 
@@ -37,6 +38,9 @@ pub enum CheckError {
     /// The connectors.
     #[error(transparent)]
     Sources(#[from] SourcesError),
+    /// The webhooks.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The sample is not there.
     #[error("the sample {path} cannot be read: {why}")]
     Sample {
@@ -64,6 +68,7 @@ pub fn run(config: &ConfigArgs, args: &CheckArgs) -> Result<(), CheckError> {
         return try_sample(&settings, sample, source, args.uscc.as_ref());
     }
     crate::app::load_engine(&settings)?;
+    outbox::check_settings(&settings.webhooks)?;
     eprintln!("connectors: {}", connectors.join(", "));
     eprintln!("the settings, the model, the policy and the connectors are in order");
     Ok(())

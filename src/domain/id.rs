@@ -49,4 +49,8 @@ ids! {
     DisputeId,
     /// A re-score of a decision.
     RescoreId,
+    /// An address at which a bank wants to be told.
+    WebhookId,
+    /// Something that banks are told by webhook; the `webhook-id` of its messages.
+    EventId,
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::case::UnknownName;
-use super::{BankId, ConsentId, DecisionId, NoticeId};
+use super::{BankId, ConsentId, DecisionId, NoticeId, WebhookId};
 
 /// What a notice tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +20,13 @@ pub enum NoticeKind {
     DisputeResolved,
     /// An adverse fact ended, was repaired or may no longer be shown.
     FactExpired,
+    /// Events are no longer sent to one of the bank's webhooks, because it is gone or has failed for days.
+    WebhookDisabled,
 }
 
 impl NoticeKind {
-    const ALL: [NoticeKind; 3] = [NoticeKind::ConsentRevoked, NoticeKind::DisputeResolved, NoticeKind::FactExpired];
+    const ALL: [NoticeKind; 4] =
+        [NoticeKind::ConsentRevoked, NoticeKind::DisputeResolved, NoticeKind::FactExpired, NoticeKind::WebhookDisabled];
 
     /// The name in answers and the store.
     pub fn as_str(self) -> &'static str {
@@ -31,6 +34,7 @@ impl NoticeKind {
             NoticeKind::ConsentRevoked => "consent_revoked",
             NoticeKind::DisputeResolved => "dispute_resolved",
             NoticeKind::FactExpired => "fact_expired",
+            NoticeKind::WebhookDisabled => "webhook_disabled",
         }
     }
 }
@@ -61,6 +65,9 @@ pub struct NoticeAbout {
     /// The dispute concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispute_id: Option<String>,
+    /// The webhook concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_id: Option<WebhookId>,
     /// Named figures, for instance an old and a new score.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, String>,

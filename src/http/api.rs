@@ -6,6 +6,7 @@ pub mod disputes;
 pub mod idempotency;
 pub mod looks;
 pub mod notices;
+pub mod webhooks;
 
 use actix_web::{HttpResponse, web};
 
@@ -41,7 +42,8 @@ pub fn configure(routes: &mut web::ServiceConfig) {
             web::resource("/v1/decisions/{id}/record").route(web::get().to(decisions::record)).default_service(other()),
         )
         .service(web::resource("/v1/looks").route(web::get().to(looks::list)).default_service(other()))
-        .service(web::resource("/v1/notices").route(web::get().to(notices::list)).default_service(other()));
+        .service(web::resource("/v1/notices").route(web::get().to(notices::list)).default_service(other()))
+        .configure(webhooks::configure);
 }
 
 /// The firm's code in a request; `pointer` says where it stands.

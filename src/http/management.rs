@@ -24,7 +24,7 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .route("/version", web::get().to(version));
 }
 
-/// The metrics, with cases and disputes counted afresh. Where the store does not answer in time, the last counts stay.
+/// The metrics, with cases, disputes and the outbox counted afresh. Where the store does not answer in time, the last counts stay.
 async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>) -> HttpResponse {
     match tokio::time::timeout(PROBE_TIMEOUT, store.count_cases(Timestamp::now())).await {
         Ok(Ok(counts)) => {
@@ -41,6 +41,15 @@ async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>) -> HttpRe
         Ok(Ok(counts)) => metrics.disputes_overdue(i64::try_from(counts.overdue).unwrap_or(i64::MAX)),
         Ok(Err(error)) => tracing::warn!(%error, "disputes could not be counted"),
         Err(_) => tracing::warn!("disputes could not be counted in time"),
+    }
+    match tokio::time::timeout(PROBE_TIMEOUT, store.count_outbox()).await {
+        Ok(Ok(counts)) => {
+            let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            let age = counts.oldest_at.map_or(0.0, |at| Timestamp::now().duration_since(at).as_secs_f64().max(0.0));
+            metrics.outbox(gauge(counts.pending), age, gauge(counts.enabled), gauge(counts.disabled));
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "the outbox could not be counted"),
+        Err(_) => tracing::warn!("the outbox could not be counted in time"),
     }
     match metrics.render() {
         Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text),

@@ -5,7 +5,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::api::{consents, decisions, disputes, looks, notices};
+use super::api::webhooks::sending;
+use super::api::{consents, decisions, disputes, looks, notices, webhooks};
 use super::problem::{FieldError, ProblemBody, ProblemKind};
 use super::reply::DecisionReply;
 
@@ -18,12 +19,17 @@ use super::reply::DecisionReply;
     ),
     paths(
         consents::register, consents::show, consents::revoke, decisions::decide, decisions::show, decisions::list,
-        decisions::record, looks::list, notices::list, disputes::open, disputes::show, disputes::list
+        decisions::record, looks::list, notices::list, disputes::open, disputes::show, disputes::list,
+        webhooks::create, webhooks::list, webhooks::show, webhooks::change, webhooks::delete, webhooks::rotate_secret,
+        sending::test, sending::deliveries, sending::replay
     ),
     components(schemas(
         consents::ConsentAsk, consents::ConsentReply, decisions::DecisionAsk, decisions::DecisionPage, DecisionReply,
         looks::LookPage, looks::LookReply, notices::NoticePage, notices::NoticeReply,
-        disputes::DisputeAsk, disputes::DisputeReply, disputes::DisputePage, ProblemBody, FieldError
+        disputes::DisputeAsk, disputes::DisputeReply, disputes::DisputePage,
+        webhooks::WebhookAsk, webhooks::WebhookChangeAsk, webhooks::WebhookReply, webhooks::WebhookList,
+        webhooks::WebhookSecretReply, sending::DeliveryReply, sending::DeliveryPage, sending::ReplayAsk, sending::QueuedReply,
+        ProblemBody, FieldError
     )),
     modifiers(&Extras)
 )]

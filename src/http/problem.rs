@@ -69,6 +69,10 @@ problems! {
     BodyTimeout = 408, "BODY_TIMEOUT", "请求体未能按时到达，请重试", "The body did not arrive in time; try again";
     /// The same fact of the same decision is disputed and not yet answered.
     DisputeOpen = 409, "DISPUTE_OPEN", "该事实已有异议在处理，请等待书面答复", "This fact is disputed already; wait for the written answer";
+    /// The bank has as many webhooks as it may have.
+    WebhookLimit = 409, "WEBHOOK_LIMIT", "本行的 webhook 已达上限，请先删除不用的", "This bank has as many webhooks as it may have; delete one that is not used";
+    /// The webhook is disabled, so that nothing is sent to it.
+    WebhookDisabled = 409, "WEBHOOK_DISABLED", "该 webhook 已停用，请先用 PATCH 启用", "The webhook is disabled; enable it first, with PATCH";
     /// The body is too large.
     BodyTooLarge = 413, "BODY_TOO_LARGE", "请求体过大", "The body is too large";
     /// The body is not declared as JSON.

@@ -45,6 +45,7 @@ pub(super) enum Kind {
     Rescore,
     Case,
     Review,
+    Webhook,
 }
 
 impl Kind {
@@ -67,6 +68,7 @@ impl Kind {
             Kind::Rescore => "rescore",
             Kind::Case => "case",
             Kind::Review => "review",
+            Kind::Webhook => "webhook",
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Cases: the queue of the finance office, and the reviews that move a case along.
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
 use super::database::{execute, fetch, without_nul};
 use super::many::{ManyRows, write_many};
+use super::outbox::announce;
 use super::writer::Write;
 use super::{Store, StoreError};
-use crate::domain::{Case, CaseId, CaseState, Fen, Outcome, Review, Verdict};
+use crate::domain::{Case, CaseId, CaseState, DecisionId, EventKind, Fen, Outcome, Review, Verdict};
 
 /// A case as stored.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -230,6 +232,17 @@ pub(super) async fn insert_cases(batch: &mut Batch, rows: &[&CaseRow]) -> Result
     Ok(())
 }
 
+/// What the event of a review carries: which decision to read anew, and no more of the firm than that.
+#[derive(Serialize)]
+struct Reviewed {
+    case_id: CaseId,
+    decision_id: DecisionId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Outcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit_fen: Option<i64>,
+}
+
 /// A review to be written.
 pub(super) struct ReviewCase {
     pub(super) id: CaseId,
@@ -273,6 +286,17 @@ impl Write for ReviewCase {
         )?;
         execute!(batch.transaction(), "UPDATE cases SET state = $1 WHERE id = $2", state.as_str(), &row.case_id)?;
         batch.append(Kind::Review, &row.id, &row.digest(), self.review.at);
+        let event = match state {
+            CaseState::Closed => EventKind::CaseClosed,
+            CaseState::Open | CaseState::Asked => EventKind::CaseAsked,
+        };
+        let told = Reviewed {
+            case_id: case.id,
+            decision_id: case.decision,
+            outcome: self.review.verdict.outcome(),
+            limit_fen: self.review.limit.map(|limit| limit.0),
+        };
+        announce(batch, case.bank, event, &told, self.review.at).await?;
         case.state = state;
         case.reviews.push(self.review.clone());
         Ok(case)

@@ -1,15 +1,17 @@
 //! Notices to banks: written in the transaction of what they tell, read by the bank that they are for.
 
 use jiff::Timestamp;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
 use super::database::{execute, fetch};
+use super::outbox::announce;
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::notice::NoticeAbout;
-use crate::domain::{BankId, Notice, NoticeId, NoticeKind};
+use crate::domain::{BankId, EventKind, Notice, NoticeId, NoticeKind};
 
 /// The most notices on one page.
 const PAGE_MAX: u32 = 200;
@@ -48,7 +50,7 @@ impl NoticeRow {
     }
 }
 
-/// Writes a notice to `bank` into the transaction of what it tells.
+/// Writes a notice to `bank` into the transaction of what it tells, and the event that goes with it.
 pub(super) async fn tell(
     batch: &mut Batch,
     bank: BankId,
@@ -56,9 +58,10 @@ pub(super) async fn tell(
     about: &NoticeAbout,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    let id = NoticeId(Uuid::now_v7());
     let row = NoticeRow {
         seq: 0,
-        id: NoticeId(Uuid::now_v7()).to_string(),
+        id: id.to_string(),
         number: batch.next_seq(),
         bank: bank.to_string(),
         kind: kind.as_str().to_owned(),
@@ -77,7 +80,18 @@ pub(super) async fn tell(
         row.created_at,
     )?;
     batch.append(Kind::Notice, &row.id, &row.digest(), at);
+    let told = Told { notice_id: id, cursor: row.number, about };
+    announce(batch, bank, EventKind::of_notice(kind), &told, at).await?;
     Ok(())
+}
+
+/// What the event of a notice carries.
+#[derive(Serialize)]
+struct Told<'a> {
+    notice_id: NoticeId,
+    cursor: i64,
+    #[serde(flatten)]
+    about: &'a NoticeAbout,
 }
 
 impl Store {

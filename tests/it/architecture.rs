@@ -15,14 +15,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sources", &["domain", "observe", "settings"]),
     ("store", &["domain", "observe", "settings"]),
     ("decide", &["domain", "features", "model", "policy", "sources", "store", "observe"]),
+    ("outbox", &["domain", "observe", "settings", "store"]),
     ("sandbox", &["domain"]),
-    ("http", &["domain", "features", "decide", "store", "observe"]),
-    ("app", &["domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "http"]),
+    ("http", &["domain", "features", "decide", "store", "outbox", "observe"]),
+    (
+        "app",
+        &[
+            "domain", "features", "model", "policy", "settings", "observe", "sources", "store", "outbox", "decide",
+            "http",
+        ],
+    ),
     (
         "cli",
         &[
-            "domain", "data", "features", "model", "policy", "settings", "observe", "sources", "store", "decide",
-            "sandbox", "app",
+            "domain", "data", "features", "model", "policy", "settings", "observe", "sources", "store", "outbox",
+            "decide", "sandbox", "app",
         ],
     ),
 ];
@@ -32,7 +39,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("actix_web", &["app.rs", "http.rs", "http/", "sandbox/departments.rs", "sandbox/departments/"]),
     ("sqlx", &["store.rs", "store/"]),
     // The demo acts as a bank: it is a client of the API, not a connector.
-    ("reqwest", &["sources/client.rs", "cli/demo.rs"]),
+    ("reqwest", &["sources/client.rs", "outbox/client.rs", "cli/demo.rs"]),
+    ("aws_lc_rs", &["outbox/secret.rs"]),
     ("linfa", &["model/fit.rs"]),
     ("linfa_logistic", &["model/fit.rs"]),
     ("prometheus", &["observe.rs"]),

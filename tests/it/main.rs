@@ -59,3 +59,7 @@ mod support;
 mod training_files;
 mod truth;
 mod watch;
+mod webhooks;
+mod webhooks_safety;
+mod webhooks_store;
+mod webhooks_worker;

@@ -9,6 +9,7 @@ pub mod exported;
 pub mod gathering;
 pub mod postgres;
 pub mod program;
+pub mod receiver;
 pub mod reports;
 pub mod scoring;
 pub mod service;

@@ -37,7 +37,7 @@ pub struct NoticePage {
 pub struct NoticeReply {
     id: String,
     cursor: i64,
-    /// `consent_revoked`, `dispute_resolved` or `fact_expired`.
+    /// `consent_revoked`, `dispute_resolved`, `fact_expired` or `webhook_disabled`.
     kind: &'static str,
     /// The ids concerned.
     #[schema(value_type = Object)]
@@ -62,7 +62,8 @@ impl From<Notice> for NoticeReply {
     }
 }
 
-/// Lists what this bank must be told, oldest first: consents revoked, disputes resolved, facts expired.
+/// Lists what this bank must be told, oldest first: consents revoked, disputes resolved, facts expired,
+/// webhooks disabled.
 #[utoipa::path(get, path = "/v1/notices", tag = "notices", params(NoticesAsk), security(("bank_key" = [])), responses(
     (status = 200, description = "A page of notices", body = NoticePage),
     (status = 422, description = "The query has errors", body = ProblemBody, content_type = "application/problem+json"),

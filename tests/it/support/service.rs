@@ -155,6 +155,11 @@ impl Service {
 
     /// The same with further environment variables.
     pub fn start_with(departments: &str, more: &[(&str, &str)]) -> Service {
+        Service::start_inside(&[], departments, more)
+    }
+
+    /// The same, started by another program, which gets the service's command line after these arguments.
+    pub fn start_inside(wrapper: &[&str], departments: &str, more: &[(&str, &str)]) -> Service {
         let folder = Arc::new(TempDir::new().unwrap());
         let url = format!("sqlite://{}", folder.path().join("yuxin.db").display());
         let mut environment: Vec<(String, String)> = [
@@ -170,11 +175,15 @@ impl Service {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
         environment.dedup_by(|later, earlier| later.0 == earlier.0);
-        Service::run(folder, environment)
+        Service::run_inside(wrapper, folder, environment)
     }
 
     fn run(folder: Arc<TempDir>, environment: Vec<(String, String)>) -> Service {
-        Service::run_under(&[], folder, environment).expect("the service starts")
+        Service::run_inside(&[], folder, environment)
+    }
+
+    fn run_inside(wrapper: &[&str], folder: Arc<TempDir>, environment: Vec<(String, String)>) -> Service {
+        Service::run_under(wrapper, folder, environment).expect("the service starts")
     }
 
     /// As a child of another program, for instance strace, with these arguments; `None` where it ends before it serves.
@@ -212,6 +221,25 @@ impl Service {
         let (folder, environment) = (self.folder.clone(), self.environment.clone());
         drop(self);
         Service::run(folder, environment)
+    }
+
+    /// Starts again on the same database with further environment variables, which override those before.
+    pub fn restart_with(self, more: &[(&str, &str)]) -> Service {
+        let (folder, mut environment) = (self.folder.clone(), self.environment.clone());
+        drop(self);
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Service::run(folder, environment)
+    }
+
+    /// A second process over the same database.
+    pub fn replica(&self) -> Service {
+        Service::run(self.folder.clone(), self.environment.clone())
+    }
+
+    /// The URL of its store.
+    pub fn store_url(&self) -> String {
+        let mut urls = self.environment.iter().filter(|(name, _)| name == "YUXIN_STORE__URL");
+        urls.next_back().unwrap().1.clone()
     }
 
     /// Runs a command of the program beside the service.
