@@ -39,7 +39,7 @@ async fn consents_and_disputes_are_made_once_under_a_key_also_after_a_crash() {
         first_answers.push(answers[0].2.clone());
     }
     // The key is the bank's own, and one route's.
-    assert_eq!(post(&other, "/v1/consents", "the-key", &firsts[0].1).await.1, false);
+    assert!(!post(&other, "/v1/consents", "the-key", &firsts[0].1).await.1);
     service.process.kill();
     service = service.restart();
     bank.url.clone_from(&service.url);
