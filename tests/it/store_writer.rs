@@ -227,7 +227,12 @@ async fn connections_that_break_lose_nothing_that_was_acknowledged() {
                 for n in 0..60 {
                     let entry = referred(bank, firm(caller * 100 + n));
                     let id = entry.record.decision.id;
-                    outcomes.push((id, store.commit_decision(entry).await));
+                    let outcome = store.commit_decision(entry).await;
+                    if outcome.is_err() {
+                        // As a caller does who is told to try again later: refusals come at once.
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                    outcomes.push((id, outcome));
                 }
                 outcomes
             })
@@ -238,7 +243,7 @@ async fn connections_that_break_lose_nothing_that_was_acknowledged() {
             WHERE datname = current_database() AND pid <> pg_backend_pid()";
         place.tamper(all_but_this).await;
         // Some of them must have the time to store a few decisions.
-        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
     let mut acknowledged = 0;
     for task in tasks {
@@ -258,7 +263,7 @@ async fn connections_that_break_lose_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_queue_refuses_at_once_and_loses_nothing_that_it_took() {
+async fn more_writes_than_can_wait_are_refused_and_exactly_what_is_acknowledged_is_stored() {
     let place = Place::on(Sqlite).await.unwrap();
     let store = place.open().await;
     let bank = bank(&store, "Bank A").await;
@@ -270,18 +275,24 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing_that_it_took() {
             tokio::spawn(async move { store.commit_decision(entry).await })
         })
         .collect();
-    // A busy machine takes its time to get 5000 tasks going.
+    // The queue is full, or the lock was waited for long enough, whichever comes first on this machine.
     let began = std::time::Instant::now();
     while !tasks.iter().any(tokio::task::JoinHandle::is_finished) {
-        assert!(began.elapsed() < Duration::from_secs(4), "the queue holds fewer than 5000");
+        assert!(began.elapsed() < Duration::from_secs(4), "nobody is refused");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     sqlx::raw_sql("ROLLBACK").execute(&mut blocking).await.unwrap();
     let outcomes: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
     let stored = outcomes.iter().filter(|o| o.is_ok()).count();
-    assert!((4096..5000).contains(&stored), "{stored}");
+    assert!(stored < 5000, "{stored}");
     assert!(outcomes.iter().all(|o| matches!(o, Ok(_) | Err(StoreError::Unavailable(_)))));
     assert_eq!(place.count("decisions").await, stored as i64);
+    let began = std::time::Instant::now();
+    while store.commit_decision(decision(bank, firm(9000))).await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(5), "it does not heal");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(store.verify_audit().await.unwrap().intact());
 }
 
 #[tokio::test]

@@ -277,6 +277,11 @@ impl Walk {
             Some(_) => self.report(Some(last.seq), "head", "", "the end of the chain is not the one that was written"),
             None => self.report(None, "head", "", "the row that holds the end of the chain is gone"),
         }
+        const OTHERS: &str = "SELECT COUNT(*) FROM audit_head WHERE id <> 1";
+        let (others,) = fetch!(fetch_one, Transaction, &mut self.snapshot, (i64,), OTHERS)?;
+        if others > 0 {
+            self.report(None, "head", "", "a second row that claims to hold the end of the chain was put in");
+        }
         Ok(())
     }
 
