@@ -2,6 +2,7 @@
 //!
 //! Everything here is plain data and pure functions: no clock, no network, no database.
 
+pub mod batch;
 pub mod case;
 pub mod consent;
 pub mod day;
@@ -20,6 +21,7 @@ pub mod size;
 pub mod uscc;
 pub mod user;
 
+pub use batch::{Batch, BatchKind, BatchState, RowState};
 pub use case::{Case, CaseState, Review, Verdict};
 pub use consent::{Consent, ConsentPass, ConsentRefusal, FirmHistory, Scope};
 pub use day::{china, china_date};
@@ -27,7 +29,7 @@ pub use decision::{Decision, DecisionRecord, Outcome};
 pub use dispute::{Dispute, DisputeMark, DisputeVerdict, DisputedFact, Resolution, Standing};
 pub use evidence::{Dossier, Evidence, EvidenceStatus, SourceKind};
 pub use fen::Fen;
-pub use id::{BankId, CaseId, ConsentId, DecisionId, DisputeId, KeyId, LookId, NoticeId, RescoreId, UserId};
+pub use id::{BankId, BatchId, CaseId, ConsentId, DecisionId, DisputeId, KeyId, LookId, NoticeId, RescoreId, UserId};
 pub use language::Language;
 pub use look::{Look, LookBy, LookEnd};
 pub use month::Month;

@@ -18,7 +18,8 @@
 //! | [`sources`] | the departments, asked with a consent's pass | domain, settings, observe |
 //! | [`store`] | everything durable, one writer, the audit chain | domain, settings, observe |
 //! | [`decide`] | the spine | all of the above |
-//! | [`http`] | bank API, console, management | decide, store, features, domain, observe |
+//! | [`batch`] | files of requests and runs over the portfolio, through a durable queue | decide, store, data, domain, observe |
+//! | [`http`] | bank API, console, management | decide, batch, store, features, domain, observe |
 //! | [`sandbox`] | a synthetic district, the departments, replay | domain |
 //! | [`app`], [`cli`] | wiring and commands | everything |
 //!
@@ -32,6 +33,7 @@
 //! - nothing that is logged, measured or put into an error text names a firm.
 
 pub mod app;
+pub mod batch;
 pub mod cli;
 pub mod data;
 pub mod decide;

@@ -35,6 +35,8 @@ pub struct Metrics {
     cases: IntGaugeVec,
     cases_overdue: IntGauge,
     disputes_overdue: IntGauge,
+    batch_rows: IntCounterVec,
+    batch_rows_waiting: IntGauge,
     model_info: IntGaugeVec,
 }
 
@@ -116,6 +118,11 @@ impl Metrics {
                 "yuxin_disputes_overdue",
                 "Disputes past their due date and without a written answer.",
             )?,
+            batch_rows: IntCounterVec::new(
+                Opts::new("yuxin_batch_rows_total", "Rows of batches that this process had, by what became of them."),
+                &["result"],
+            )?,
+            batch_rows_waiting: IntGauge::new("yuxin_batch_rows_waiting", "Rows of batches that wait for a decision.")?,
             model_info: IntGaugeVec::new(
                 Opts::new("yuxin_model_info", "1 for the model that is serving."),
                 &["model", "sha256"],
@@ -123,6 +130,9 @@ impl Metrics {
             registry,
         };
         metrics.register()?;
+        for result in ["done", "failed", "cancelled", "again"] {
+            metrics.batch_rows.with_label_values(&[result]).inc_by(0);
+        }
         for source in SourceKind::ALL {
             metrics.breaker(source, false);
             metrics.source_inflight(source, 0);
@@ -148,6 +158,8 @@ impl Metrics {
         r.register(Box::new(self.cases.clone()))?;
         r.register(Box::new(self.cases_overdue.clone()))?;
         r.register(Box::new(self.disputes_overdue.clone()))?;
+        r.register(Box::new(self.batch_rows.clone()))?;
+        r.register(Box::new(self.batch_rows_waiting.clone()))?;
         r.register(Box::new(self.model_info.clone()))
     }
 
@@ -220,6 +232,16 @@ impl Metrics {
     /// How many disputes are overdue, counted afresh.
     pub fn disputes_overdue(&self, count: i64) {
         self.disputes_overdue.set(count);
+    }
+
+    /// A row of a batch was `done`, `failed`, `cancelled`, or is to be taken `again`.
+    pub fn batch_row(&self, result: &'static str) {
+        self.batch_rows.with_label_values(&[result]).inc();
+    }
+
+    /// How many rows of batches wait for a decision, counted afresh.
+    pub fn batch_rows_waiting(&self, count: i64) {
+        self.batch_rows_waiting.set(count);
     }
 
     /// This model serves from now on, and no other.

@@ -4,10 +4,12 @@
 //! Everything is written by one task that groups concurrent writes into one transaction ([`writer`]); a write is
 //! answered once it is on disk, together with its row of the audit chain ([`audit`]). Reading goes past the writer.
 //!
-//! Not in the chain, because they pass: sessions, log-in failures, the answers kept for repeated requests, and replies of
-//! departments that broke a rule.
+//! Not in the chain, because they pass: sessions, log-in failures, the answers kept for repeated requests, replies of
+//! departments that broke a rule, and batches (their decisions are in it).
 
 mod audit;
+mod batch_rows;
+mod batches;
 mod cases;
 mod column;
 mod consents;
@@ -15,6 +17,7 @@ mod database;
 mod decisions;
 mod disputes;
 mod idempotency;
+mod jobs;
 mod keys;
 mod looks;
 mod notices;
@@ -38,9 +41,12 @@ use crate::domain::ConsentRefusal;
 use crate::observe::Metrics;
 
 pub use audit::{AuditProblem, AuditReport};
+pub use batch_rows::{DecidedRow, FailedRow, RowEnd, Taken, TakenRow};
+pub use batches::NewBatch;
 pub use decisions::{Committed, DecisionEntry};
 pub use disputes::DisputeCounts;
-pub use idempotency::{IdempotencyEntry, StoredReply};
+pub use idempotency::{BATCH_ROW, IdempotencyEntry, StoredReply};
+pub use jobs::Job;
 pub use keys::{BankIdentity, KeyInfo, NewKey};
 pub use looks::LedgerLine;
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};

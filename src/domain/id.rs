@@ -49,4 +49,6 @@ ids! {
     DisputeId,
     /// A re-score of a decision.
     RescoreId,
+    /// A batch of requests.
+    BatchId,
 }

@@ -20,10 +20,17 @@ pub enum NoticeKind {
     DisputeResolved,
     /// An adverse fact ended, was repaired or may no longer be shown.
     FactExpired,
+    /// A firm of the portfolio was judged anew and stands otherwise than before.
+    StandingChanged,
 }
 
 impl NoticeKind {
-    const ALL: [NoticeKind; 3] = [NoticeKind::ConsentRevoked, NoticeKind::DisputeResolved, NoticeKind::FactExpired];
+    const ALL: [NoticeKind; 4] = [
+        NoticeKind::ConsentRevoked,
+        NoticeKind::DisputeResolved,
+        NoticeKind::FactExpired,
+        NoticeKind::StandingChanged,
+    ];
 
     /// The name in answers and the store.
     pub fn as_str(self) -> &'static str {
@@ -31,6 +38,7 @@ impl NoticeKind {
             NoticeKind::ConsentRevoked => "consent_revoked",
             NoticeKind::DisputeResolved => "dispute_resolved",
             NoticeKind::FactExpired => "fact_expired",
+            NoticeKind::StandingChanged => "standing_changed",
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod notices;
 use actix_web::{HttpResponse, web};
 
 use super::problem::{Problem, ProblemKind, Said};
+use crate::domain::consent::is_purpose;
 use crate::domain::{Uscc, UsccError};
 
 /// The routes of the bank API.
@@ -46,22 +47,8 @@ pub fn configure(routes: &mut web::ServiceConfig) {
 /// The firm's code in a request; `pointer` says where it stands.
 fn parse_code(text: &str, pointer: &str) -> Result<Uscc, Problem> {
     text.parse().map_err(|error: UsccError| {
-        let zh = match &error {
-            UsccError::Length(found) => format!("统一社会信用代码为18位，此处为{found}位"),
-            UsccError::Symbol { position, found } => {
-                format!("第{position}位的“{found}”不能出现在统一社会信用代码中（不使用 I、O、S、V、Z）")
-            }
-            UsccError::Inner => "组织机构代码的校验位（第17位）不符".to_owned(),
-            UsccError::Both => "校验位（第17、18位）不符".to_owned(),
-        };
-        Problem::new(ProblemKind::CodeInvalid).field(pointer, Said::new(zh, error.to_string()))
+        Problem::new(ProblemKind::CodeInvalid).field(pointer, Said::new(error.zh(), error.to_string()))
     })
-}
-
-/// Whether a purpose is a short word like `working_capital`.
-fn is_purpose(purpose: &str) -> bool {
-    (1..=64).contains(&purpose.len())
-        && purpose.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// What is wrong with a purpose that is not one.

@@ -9,6 +9,9 @@ use crate::domain::BankId;
 
 /// How long an answer is kept, in milliseconds.
 const KEPT_MS: i64 = 72 * 60 * 60 * 1000;
+/// The route of rows of batches. What is kept under it is the id of the row's decision, and for as long as the batch is: a row that
+/// was begun may be taken up again at any time.
+pub const BATCH_ROW: &str = "batch row";
 
 /// The answer that was given to a request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +83,7 @@ pub(super) async fn keep(
     at: Timestamp,
 ) -> Result<Option<StoredReply>, StoreError> {
     let (bank, now) = (bank.to_string(), at.as_millisecond());
+    let created_at = if entry.route == BATCH_ROW { i64::MAX } else { now };
     let kept = execute!(
         batch.transaction(),
         "INSERT INTO idempotency (bank, route, idempotency_key, request_sha256, status, body, created_at) \
@@ -93,7 +97,7 @@ pub(super) async fn keep(
         &entry.request_sha256,
         i64::from(entry.status),
         &entry.body,
-        now,
+        created_at,
         now - KEPT_MS,
     )?;
     if kept > 0 {

@@ -15,14 +15,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sources", &["domain", "observe", "settings"]),
     ("store", &["domain", "observe", "settings"]),
     ("decide", &["domain", "features", "model", "policy", "sources", "store", "observe"]),
+    ("batch", &["domain", "data", "decide", "store", "observe"]),
     ("sandbox", &["domain"]),
-    ("http", &["domain", "features", "decide", "store", "observe"]),
-    ("app", &["domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "http"]),
+    ("http", &["domain", "features", "decide", "batch", "store", "observe"]),
+    (
+        "app",
+        &["domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "batch", "http"],
+    ),
     (
         "cli",
         &[
             "domain", "data", "features", "model", "policy", "settings", "observe", "sources", "store", "decide",
-            "sandbox", "app",
+            "batch", "sandbox", "app",
         ],
     ),
 ];

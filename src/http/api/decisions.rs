@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{is_purpose, parse_code, purpose_rule};
 use crate::decide::{Decided, Decider, Extract};
-use crate::domain::decision::DecisionRequest;
+use crate::domain::decision::{AMOUNT_FEN_MAX, DecisionRequest, TERM_MONTHS_MAX};
 use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Fen, Language};
 use crate::http::auth::Bank;
 use crate::http::body::{Json, read_json};
@@ -21,10 +21,6 @@ use crate::store::{IdempotencyEntry, Store, StoredReply};
 
 /// The route under which idempotency keys of decisions are kept.
 const ROUTE: &str = "POST /v1/decisions";
-/// The largest amount that can be asked for: 100 billion yuan.
-const AMOUNT_FEN_MAX: i64 = 10_000_000_000_000;
-/// The longest term: 30 years.
-const TERM_MONTHS_MAX: u32 = 360;
 /// Decisions on one page of a list.
 const PAGE: u32 = 50;
 
