@@ -79,7 +79,7 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
-    /// Judge decisions again whose adverse facts have expired
+    /// Judge decisions again whose adverse facts have expired, or the whole portfolio anew
     Rescore(rescore::RescoreArgs),
     /// The settings
     Config {

@@ -5,12 +5,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::row::{Columns, HeaderFault, of_json, two_amounts};
+use crate::data::DataError;
 use crate::data::blocks::{Block, Blocks};
 use crate::data::encoding::to_utf8;
 use crate::data::records::{Record, Records, unquote};
 use crate::data::text::unwatched;
 use crate::data::unpacked::check_unpacked;
-use crate::data::DataError;
 use crate::domain::batch::{FaultText, NewRow, RowFault, SentRow};
 
 /// Bytes of text that are read at a time.
@@ -153,7 +153,10 @@ fn read_table(path: &Path, rows_max: u64, sink: Sink<'_>) -> Result<(), FileFaul
     let mut out = Outgoing { rows: Vec::new(), count: 0, rows_max, sink };
     let (mut text, mut ends) = (String::new(), Vec::new());
     while let Some(block) = blocks.next_block().map_err(unreadable)? {
-        #[cfg_attr(not(feature = "parquet"), expect(irrefutable_let_patterns, reason = "Parquet has another kind of block"))]
+        #[cfg_attr(
+            not(feature = "parquet"),
+            expect(irrefutable_let_patterns, reason = "Parquet has another kind of block")
+        )]
         let Block::Text(block) = block else { continue };
         for record in Records::new(&block) {
             let number = out.count + 2;
@@ -180,8 +183,11 @@ fn columns_of(header: &[String]) -> Result<Columns, FileFault> {
             let separators = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
             let separated = separators.into_iter().find(|(mark, _)| header.len() == 1 && header[0].contains(*mark));
             if let Some((_, marks)) = separated {
-                return FileFault::new("列须以逗号分隔，请另存为逗号分隔的 CSV", format!("the columns are separated by {marks}: save the file with commas"))
-                    .at(1, None);
+                return FileFault::new(
+                    "列须以逗号分隔，请另存为逗号分隔的 CSV",
+                    format!("the columns are separated by {marks}: save the file with commas"),
+                )
+                .at(1, None);
             }
             let names = missing.join(", ");
             FileFault::new(
@@ -318,10 +324,8 @@ fn skip_line(lines: &mut impl BufRead) -> std::io::Result<()> {
 }
 
 fn too_long() -> RowFault {
-    RowFault::new("INVALID").saying(
-        format!("此行超过 {ROW_BYTES_MAX} 字节"),
-        format!("the row has more than {ROW_BYTES_MAX} bytes"),
-    )
+    RowFault::new("INVALID")
+        .saying(format!("此行超过 {ROW_BYTES_MAX} 字节"), format!("the row has more than {ROW_BYTES_MAX} bytes"))
 }
 
 /// The beginning of a line that cannot be taken apart.
@@ -338,19 +342,24 @@ fn unreadable(error: DataError) -> FileFault {
             FileFault::new("文件是空的：需要表头和数据行", "the file is empty: it needs a header and rows")
         }
         DataError::Twice { name, .. } => {
-            FileFault::new("表头中此列出现两次，请改名", "the header has this column twice: rename one of them").at(1, Some(&name))
+            FileFault::new("表头中此列出现两次，请改名", "the header has this column twice: rename one of them")
+                .at(1, Some(&name))
         }
         DataError::NotUtf8 { row, .. } => FileFault::new(
             "既不是 UTF-8 也不是 GBK 编码：请把文件另存为“CSV UTF-8”",
             "neither UTF-8 nor GBK: save the file as \"CSV UTF-8\"",
         )
         .at(row, None),
-        DataError::Line(_) => FileFault::new("有一行没有结尾：这是 CSV 文件吗？", "a line has no end: is it a CSV file?"),
+        DataError::Line(_) => {
+            FileFault::new("有一行没有结尾：这是 CSV 文件吗？", "a line has no end: is it a CSV file?")
+        }
         DataError::Unpacked { max, .. } => FileFault {
             too_large: true,
             ..FileFault::new(
                 format!("工作簿解压后超过 {max} 字节，不予读取：请只保留数据，或改用 CSV"),
-                format!("the workbook unpacks to more than {max} bytes and is not read: keep only the data, or send CSV"),
+                format!(
+                    "the workbook unpacks to more than {max} bytes and is not read: keep only the data, or send CSV"
+                ),
             )
         },
         DataError::Read { source, .. } => {

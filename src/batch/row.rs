@@ -142,9 +142,8 @@ fn consent(cell: &str) -> Result<ConsentId, RowFault> {
     if cell.is_empty() {
         return Err(RowFault::new("CONSENT_MISSING").at(CONSENT[0]));
     }
-    cell.parse().map_err(|_| {
-        invalid(CONSENT[0]).saying("请填写已登记授权的编号", "write the id of a registered consent")
-    })
+    cell.parse()
+        .map_err(|_| invalid(CONSENT[0]).saying("请填写已登记授权的编号", "write the id of a registered consent"))
 }
 
 fn purpose(cell: &str) -> Result<String, RowFault> {
@@ -246,7 +245,10 @@ mod tests {
         let columns = Columns::of(&chinese).unwrap();
         let cells = ["91330604MA2XY0014W", CONSENT_ID, "equipment", "100", "1"];
         assert_eq!(columns.request(&cells).unwrap().amount, Fen(100));
-        assert_eq!(Columns::of(&["uscc", "purpose"]), Err(HeaderFault::Missing(vec!["consent_id", "amount_fen", "term_months"])));
+        assert_eq!(
+            Columns::of(&["uscc", "purpose"]),
+            Err(HeaderFault::Missing(vec!["consent_id", "amount_fen", "term_months"]))
+        );
         assert_eq!(Columns::of(&["amount_fen", "amount_yuan"]), Err(HeaderFault::TwoAmounts));
     }
 

@@ -37,13 +37,7 @@ pub struct Workers {
 
 impl Workers {
     /// Starts `count` workers; 0 works on nothing.
-    pub fn start(
-        count: usize,
-        batches: &Batches,
-        decider: Arc<Decider>,
-        pace: Pace,
-        metrics: Metrics,
-    ) -> Workers {
+    pub fn start(count: usize, batches: &Batches, decider: Arc<Decider>, pace: Pace, metrics: Metrics) -> Workers {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let turn = Arc::new(Mutex::new(()));

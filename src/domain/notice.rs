@@ -25,12 +25,8 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
-    const ALL: [NoticeKind; 4] = [
-        NoticeKind::ConsentRevoked,
-        NoticeKind::DisputeResolved,
-        NoticeKind::FactExpired,
-        NoticeKind::StandingChanged,
-    ];
+    const ALL: [NoticeKind; 4] =
+        [NoticeKind::ConsentRevoked, NoticeKind::DisputeResolved, NoticeKind::FactExpired, NoticeKind::StandingChanged];
 
     /// The name in answers and the store.
     pub fn as_str(self) -> &'static str {

@@ -1,5 +1,6 @@
 //! The bank API, `/v1`.
 
+pub mod batches;
 pub mod consents;
 pub mod decisions;
 pub mod disputes;
@@ -39,6 +40,31 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .service(web::resource("/v1/disputes/{id}").route(web::get().to(disputes::show)).default_service(other()))
         .service(
             web::resource("/v1/decisions/{id}/record").route(web::get().to(decisions::record)).default_service(other()),
+        )
+        .service(
+            web::resource("/v1/batches")
+                .route(web::post().to(batches::submit))
+                .route(web::get().to(batches::list))
+                .default_service(other()),
+        )
+        .service(
+            web::resource("/v1/batches/{id}")
+                .route(web::get().to(batches::show))
+                .route(web::delete().to(batches::cancel))
+                .default_service(other()),
+        )
+        .service(
+            web::resource("/v1/batches/{id}/cancel").route(web::post().to(batches::cancel)).default_service(other()),
+        )
+        .service(
+            web::resource("/v1/batches/{id}/results")
+                .route(web::get().to(batches::results::results))
+                .default_service(other()),
+        )
+        .service(
+            web::resource("/v1/batches/{id}/errors")
+                .route(web::get().to(batches::results::errors))
+                .default_service(other()),
         )
         .service(web::resource("/v1/looks").route(web::get().to(looks::list)).default_service(other()))
         .service(web::resource("/v1/notices").route(web::get().to(notices::list)).default_service(other()));

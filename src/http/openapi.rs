@@ -5,7 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::api::{consents, decisions, disputes, looks, notices};
+use super::api::{batches, consents, decisions, disputes, looks, notices};
 use super::problem::{FieldError, ProblemBody, ProblemKind};
 use super::reply::DecisionReply;
 
@@ -18,12 +18,13 @@ use super::reply::DecisionReply;
     ),
     paths(
         consents::register, consents::show, consents::revoke, decisions::decide, decisions::show, decisions::list,
-        decisions::record, looks::list, notices::list, disputes::open, disputes::show, disputes::list
+        decisions::record, looks::list, notices::list, disputes::open, disputes::show, disputes::list,
+        batches::submit, batches::show, batches::list, batches::cancel, batches::results::results, batches::results::errors
     ),
     components(schemas(
         consents::ConsentAsk, consents::ConsentReply, decisions::DecisionAsk, decisions::DecisionPage, DecisionReply,
         looks::LookPage, looks::LookReply, notices::NoticePage, notices::NoticeReply,
-        disputes::DisputeAsk, disputes::DisputeReply, disputes::DisputePage, ProblemBody, FieldError
+        disputes::DisputeAsk, disputes::DisputeReply, disputes::DisputePage, batches::BatchReply, batches::BatchPage, batches::results::RowsFormat, ProblemBody, FieldError
     )),
     modifiers(&Extras)
 )]

@@ -256,14 +256,8 @@ impl Write for TakeRows {
              WHERE batch_id = $1 AND state = 'waiting' AND free_at = $2 AND holder = $3 ORDER BY number";
         let now = self.now.as_millisecond();
         let until = now.saturating_add(self.lease_ms);
-        let next = fetch!(
-            fetch_optional,
-            Transaction,
-            batch.transaction(),
-            (String, String, String, String),
-            NEXT,
-            now
-        )?;
+        let next =
+            fetch!(fetch_optional, Transaction, batch.transaction(), (String, String, String, String), NEXT, now)?;
         let Some((id, bank, bank_name, state)) = next else { return Ok(None) };
         // The conditions stand twice: where another replica takes rows at the same time, PostgreSQL looks at the outer ones again.
         execute!(
@@ -284,8 +278,7 @@ impl Write for TakeRows {
             now,
             &id,
         )?;
-        let rows =
-            fetch!(fetch_all, Transaction, batch.transaction(), TakenRecord, TAKEN, &id, until, &self.holder)?;
+        let rows = fetch!(fetch_all, Transaction, batch.transaction(), TakenRecord, TAKEN, &id, until, &self.holder)?;
         let row = Row { what: "row of batch", id: &id };
         let read = |taken: TakenRecord| {
             Ok(TakenRow {

@@ -132,12 +132,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
-    pub async fn batches_of(
-        &self,
-        bank: BankId,
-        after: Option<BatchId>,
-        limit: u32,
-    ) -> Result<Vec<Batch>, StoreError> {
+    pub async fn batches_of(&self, bank: BankId, after: Option<BatchId>, limit: u32) -> Result<Vec<Batch>, StoreError> {
         let sql = AssertSqlSafe(format!(
             "{SELECT} WHERE bank = $1 AND id < $2 AND state <> 'receiving' ORDER BY id DESC LIMIT $3"
         ));
@@ -192,7 +187,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
     pub async fn purge_batches(&self, days: u32, now: Timestamp) -> Result<u64, StoreError> {
-        const OLD: &str = "SELECT id FROM batches WHERE finished_at <= $1 OR (state = 'receiving' AND created_at <= $2) LIMIT 100";
+        const OLD: &str =
+            "SELECT id FROM batches WHERE finished_at <= $1 OR (state = 'receiving' AND created_at <= $2) LIMIT 100";
         let before = super::looks::days_before(now, days);
         let arriving = now.saturating_sub(ARRIVING_MAX).unwrap_or(Timestamp::MIN).as_millisecond();
         let mut purged = 0;

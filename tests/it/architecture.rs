@@ -20,7 +20,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("http", &["domain", "features", "decide", "batch", "store", "observe"]),
     (
         "app",
-        &["domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "batch", "http"],
+        &[
+            "domain", "features", "model", "policy", "settings", "observe", "sources", "store", "decide", "batch",
+            "http",
+        ],
     ),
     (
         "cli",

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{is_purpose, parse_code, purpose_rule};
+use crate::batch::Pace;
 use crate::decide::{Decided, Decider, Extract};
 use crate::domain::decision::{AMOUNT_FEN_MAX, DecisionRequest, TERM_MONTHS_MAX};
 use crate::domain::{BankId, Case, DecisionId, DecisionRecord, Fen, Language};
@@ -52,7 +53,7 @@ type BankKey = (BankId, String);
 pub struct KeysInUse(Mutex<HashMap<BankKey, Arc<tokio::sync::Mutex<()>>>>);
 
 impl KeysInUse {
-    fn lock_of(&self, bank: BankId, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+    pub(super) fn lock_of(&self, bank: BankId, key: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A lock that only the map still holds is in nobody's use.
         if locks.len() > 1024 {
@@ -84,6 +85,7 @@ pub async fn decide(
     decider: web::Data<Decider>,
     store: web::Data<Store>,
     keys: web::Data<KeysInUse>,
+    pace: web::Data<Pace>,
 ) -> Result<HttpResponse, Problem> {
     let ask: Json<DecisionAsk> = read_json(&request, payload).await?;
     let language = language(&request);
@@ -101,6 +103,8 @@ pub async fn decide(
         return replay(reply, &ask.sha256);
     }
     let asked = check(&ask.value)?;
+    // Batches give way.
+    let _live = pace.live();
     // Written once: what is answered now is, byte for byte, what is kept for a repetition.
     let mut body = String::new();
     let remember = |record: &DecisionRecord| {
@@ -124,7 +128,7 @@ fn body_of(record: &DecisionRecord, language: Language) -> String {
     serde_json::to_string(&DecisionReply::new(&record.decision, None, language)).unwrap_or_default()
 }
 
-fn replay(reply: StoredReply, sha256: &str) -> Result<HttpResponse, Problem> {
+pub(super) fn replay(reply: StoredReply, sha256: &str) -> Result<HttpResponse, Problem> {
     if reply.request_sha256 != sha256 {
         return Err(Problem::new(ProblemKind::IdempotencyKeyReused));
     }
@@ -134,7 +138,7 @@ fn replay(reply: StoredReply, sha256: &str) -> Result<HttpResponse, Problem> {
     Ok(answer.body(reply.body))
 }
 
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
     };
@@ -197,7 +201,7 @@ pub async fn show(
 }
 
 /// The reply for a stored decision with what came after it: the office's review, disputes, a re-score.
-async fn as_it_stands(
+pub(super) async fn as_it_stands(
     mut record: DecisionRecord,
     case: Option<&Case>,
     store: &Store,
