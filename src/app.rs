@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::batch::{BatchLimits, Batches, Pace, Workers, run_on_schedule};
 use crate::decide::{Decider, Engine, EngineError, rescore_due};
 use crate::http::api::idempotency::KeysInUse;
 use crate::http::auth::Quotas;
@@ -41,6 +42,8 @@ pub struct App {
     metrics: Metrics,
     decider: web::Data<Decider>,
     outbox: Outbox,
+    batches: web::Data<Batches>,
+    pace: web::Data<Pace>,
     readiness: Readiness,
     checkpoints: Option<CheckpointKeeper>,
     server: Server,
@@ -115,7 +118,9 @@ impl App {
         let readiness = Readiness::default();
         let decider = web::Data::new(Decider::new(store.clone(), sources, metrics.clone(), engine));
         let outbox = Outbox::new(store.clone(), &settings.webhooks, metrics.clone())?;
-        let (server, address) = serve(&settings, &store, &decider, &outbox, &metrics)?;
+        let batches = web::Data::new(Batches::new(store.clone(), batch_limits(&settings)));
+        let pace = web::Data::new(Pace::default());
+        let (server, address) = serve(&settings, &store, &decider, (&batches, &pace, &outbox), &metrics)?;
         let (management, management_address) = manage(&settings, &store, &decider, &metrics, &readiness)?;
         Ok(App {
             settings,
@@ -123,6 +128,8 @@ impl App {
             metrics,
             decider,
             outbox,
+            batches,
+            pace,
             readiness,
             checkpoints,
             server,
@@ -155,7 +162,14 @@ impl App {
         let (terminate, hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
         let interrupt = signal(SignalKind::interrupt())?;
         let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
-        let purge = tokio::spawn(purge(self.store.clone(), self.settings.sources.rejected_keep_days));
+        let keep_days = [self.settings.sources.rejected_keep_days, self.settings.batches.keep_days];
+        let purge = tokio::spawn(purge(self.store.clone(), keep_days));
+        let (count, decider) = (self.settings.batches.workers, self.decider.clone().into_inner());
+        let workers = Workers::start(count, &self.batches, decider, Pace::clone(&self.pace), self.metrics.clone());
+        let portfolio = match self.settings.portfolio.rescore_every_days {
+            0 => None,
+            days => Some(tokio::spawn(run_on_schedule(self.store.clone(), days))),
+        };
         let rescore = tokio::spawn(rescore_daily(self.store.clone(), self.decider.clone()));
         let delivering = self.outbox.start();
         let (stop_checkpoints, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -170,6 +184,8 @@ impl App {
         reload.abort();
         purge.abort();
         rescore.abort();
+        portfolio.inspect(tokio::task::JoinHandle::abort);
+        workers.stop().await;
         delivering.stop().await;
         drop(stop_checkpoints);
         if let Some(checkpoints) = checkpoints
@@ -186,13 +202,25 @@ impl App {
     }
 }
 
+/// What a batch may be, by the settings.
+pub fn batch_limits(settings: &Settings) -> BatchLimits {
+    let b = &settings.batches;
+    BatchLimits {
+        bytes_max: b.bytes_max,
+        rows_max: b.rows_max,
+        waiting_rows_max: b.waiting_rows_max,
+        timeout: Duration::from_millis(b.body_timeout_ms),
+    }
+}
+
 fn serve(
     settings: &Settings,
     store: &Store,
     decider: &web::Data<Decider>,
-    outbox: &Outbox,
+    (batches, pace, outbox): (&web::Data<Batches>, &web::Data<Pace>, &Outbox),
     metrics: &Metrics,
 ) -> Result<(Server, SocketAddr), AppError> {
+    let (batches, pace) = (batches.clone(), pace.clone());
     let at = settings.server.clone();
     let limits = BodyLimits { bytes_max: at.body_bytes_max, timeout: Duration::from_millis(at.body_timeout_ms) };
     let store = web::Data::new(store.clone());
@@ -210,6 +238,8 @@ fn serve(
             .app_data(metrics.clone())
             .app_data(quotas.clone())
             .app_data(keys.clone())
+            .app_data(batches.clone())
+            .app_data(pace.clone())
             .app_data(limits.clone())
             .wrap(from_fn(watch))
             .configure(api::configure)
@@ -268,12 +298,15 @@ async fn drain(signals: [Signal; 2], readiness: Readiness, server: ServerHandle,
 }
 
 /// Now and every hour throws away what was kept of replies for long enough.
-async fn purge(store: Store, keep_days: u32) {
+async fn purge(store: Store, [replies_days, batches_days]: [u32; 2]) {
     let mut hours = tokio::time::interval(Duration::from_secs(3600));
     loop {
         hours.tick().await;
         // A thousand at a time, until none is left.
-        while store.purge_rejected(keep_days, Timestamp::now()).await.is_ok_and(|purged| purged > 0) {}
+        while store.purge_rejected(replies_days, Timestamp::now()).await.is_ok_and(|purged| purged > 0) {}
+        if let Err(error) = store.purge_batches(batches_days, Timestamp::now()).await {
+            tracing::warn!(%error, "old batches are left to the next purge");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod batch;
 pub mod blocks;
 #[cfg(feature = "parquet")]
 pub mod columns;
+pub mod encoding;
 pub mod faults;
 pub mod gzip;
 pub mod labelled;
@@ -24,6 +25,7 @@ pub mod scoring;
 pub mod sheet;
 pub mod sink;
 pub mod text;
+pub mod unpacked;
 mod workbook;
 
 use std::path::{Path, PathBuf};
@@ -165,6 +167,14 @@ pub enum DataError {
         column: String,
         /// Its type.
         found: String,
+    },
+    /// A workbook that would fill the memory.
+    #[error("{path} unpacks to more than {max} bytes: it is no ordinary workbook")]
+    Unpacked {
+        /// The file.
+        path: PathBuf,
+        /// The most that it may unpack to.
+        max: u64,
     },
     /// Broken CSV or XLSX.
     #[error("{path} is damaged: {message}")]

@@ -2,6 +2,7 @@
 //!
 //! Everything here is plain data and pure functions: no clock, no network, no database.
 
+pub mod batch;
 pub mod case;
 pub mod consent;
 pub mod day;
@@ -21,6 +22,7 @@ pub mod uscc;
 pub mod user;
 pub mod webhook;
 
+pub use batch::{Batch, BatchKind, BatchState, RowState};
 pub use case::{Case, CaseState, Review, Verdict};
 pub use consent::{Consent, ConsentPass, ConsentRefusal, FirmHistory, Scope};
 pub use day::{china, china_date};
@@ -29,7 +31,8 @@ pub use dispute::{Dispute, DisputeMark, DisputeVerdict, DisputedFact, Resolution
 pub use evidence::{Dossier, Evidence, EvidenceStatus, SourceKind};
 pub use fen::Fen;
 pub use id::{
-    BankId, CaseId, ConsentId, DecisionId, DisputeId, EventId, KeyId, LookId, NoticeId, RescoreId, UserId, WebhookId,
+    BankId, BatchId, CaseId, ConsentId, DecisionId, DisputeId, EventId, KeyId, LookId, NoticeId, RescoreId, UserId,
+    WebhookId,
 };
 pub use language::Language;
 pub use look::{Look, LookBy, LookEnd};

@@ -19,7 +19,8 @@
 //! | [`store`] | everything durable, one writer, the audit chain | domain, settings, observe |
 //! | [`outbox`] | events on their way to the banks' webhooks | domain, settings, observe, store |
 //! | [`decide`] | the spine | all of the above but outbox |
-//! | [`http`] | bank API, console, management | decide, store, outbox, features, domain, observe |
+//! | [`batch`] | files of requests and runs over the portfolio, through a durable queue | decide, store, data, domain, observe |
+//! | [`http`] | bank API, console, management | decide, batch, store, outbox, features, domain, observe |
 //! | [`sandbox`] | a synthetic district, the departments, replay | domain |
 //! | [`app`], [`cli`] | wiring and commands | everything |
 //!
@@ -33,6 +34,7 @@
 //! - nothing that is logged, measured or put into an error text names a firm.
 
 pub mod app;
+pub mod batch;
 pub mod cli;
 pub mod data;
 pub mod decide;

@@ -87,7 +87,7 @@ enum Command {
         #[command(subcommand)]
         command: store::StoreCommand,
     },
-    /// Judge decisions again whose adverse facts have expired
+    /// Judge decisions again whose adverse facts have expired, or the whole portfolio anew
     Rescore(rescore::RescoreArgs),
     /// The settings
     Config {

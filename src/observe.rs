@@ -40,6 +40,8 @@ pub struct Metrics {
     webhook_pending: IntGauge,
     webhook_pending_age: Gauge,
     webhooks: IntGaugeVec,
+    batch_rows: IntCounterVec,
+    batch_rows_waiting: IntGauge,
     model_info: IntGaugeVec,
 }
 
@@ -138,6 +140,11 @@ impl Metrics {
                 "Age of the oldest event that waits to be delivered; 0 where none waits.",
             )?,
             webhooks: IntGaugeVec::new(Opts::new("yuxin_webhooks", "Webhooks of all banks, by state."), &["state"])?,
+            batch_rows: IntCounterVec::new(
+                Opts::new("yuxin_batch_rows_total", "Rows of batches that this process had, by what became of them."),
+                &["result"],
+            )?,
+            batch_rows_waiting: IntGauge::new("yuxin_batch_rows_waiting", "Rows of batches that wait for a decision.")?,
             model_info: IntGaugeVec::new(
                 Opts::new("yuxin_model_info", "1 for the model that is serving."),
                 &["model", "sha256"],
@@ -145,6 +152,9 @@ impl Metrics {
             registry,
         };
         metrics.register()?;
+        for result in ["done", "failed", "cancelled", "again"] {
+            metrics.batch_rows.with_label_values(&[result]).inc_by(0);
+        }
         for source in SourceKind::ALL {
             metrics.breaker(source, false);
             metrics.source_inflight(source, 0);
@@ -175,6 +185,8 @@ impl Metrics {
         r.register(Box::new(self.webhook_pending.clone()))?;
         r.register(Box::new(self.webhook_pending_age.clone()))?;
         r.register(Box::new(self.webhooks.clone()))?;
+        r.register(Box::new(self.batch_rows.clone()))?;
+        r.register(Box::new(self.batch_rows_waiting.clone()))?;
         r.register(Box::new(self.model_info.clone()))
     }
 
@@ -261,6 +273,16 @@ impl Metrics {
         self.webhook_pending_age.set(oldest_age_seconds);
         self.webhooks.with_label_values(&["enabled"]).set(enabled);
         self.webhooks.with_label_values(&["disabled"]).set(disabled);
+    }
+
+    /// A row of a batch was `done`, `failed`, `cancelled`, or is to be taken `again`.
+    pub fn batch_row(&self, result: &'static str) {
+        self.batch_rows.with_label_values(&[result]).inc();
+    }
+
+    /// How many rows of batches wait for a decision, counted afresh.
+    pub fn batch_rows_waiting(&self, count: i64) {
+        self.batch_rows_waiting.set(count);
     }
 
     /// This model serves from now on, and no other.

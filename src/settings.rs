@@ -32,6 +32,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     pub model: ModelSettings,
     pub policy: PolicySettings,
+    pub batches: BatchesSettings,
+    pub portfolio: PortfolioSettings,
     pub sources: SourcesSettings,
     pub webhooks: WebhooksSettings,
 }
@@ -92,6 +94,27 @@ pub struct ModelSettings {
 #[allow(missing_docs)] // as above
 pub struct PolicySettings {
     pub path: PathBuf,
+}
+
+/// `[batches]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct BatchesSettings {
+    pub bytes_max: usize,
+    pub rows_max: u64,
+    pub body_timeout_ms: u64,
+    pub waiting_rows_max: u64,
+    pub workers: usize,
+    pub keep_days: u32,
+}
+
+/// `[portfolio]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct PortfolioSettings {
+    pub rescore_every_days: u32,
 }
 
 /// `[sources]`
@@ -280,6 +303,25 @@ impl Settings {
                 "it must lie between 1024 and 67108864",
             );
         }
+        let b = &self.batches;
+        let batches: [(&str, u64, u64, u64, &'static str); 6] = [
+            ("bytes_max", b.bytes_max as u64, 1024, 256 << 20, "it must lie between 1024 and 268435456"),
+            ("rows_max", b.rows_max, 1, 1_000_000, "it must lie between 1 and 1000000"),
+            ("body_timeout_ms", b.body_timeout_ms, 1000, 600_000, "it must lie between 1000 and 600000"),
+            ("waiting_rows_max", b.waiting_rows_max, 1, 100_000_000, "it must lie between 1 and 100000000"),
+            ("workers", b.workers as u64, 0, 256, "it must lie between 0 and 256"),
+            ("keep_days", u64::from(b.keep_days), 1, 3650, "it must lie between 1 and 3650"),
+        ];
+        if let Some((key, value, .., hint)) = batches.iter().find(|(_, v, low, high, _)| !(low..=high).contains(&v)) {
+            return refuse(format!("batches.{key}"), value, hint);
+        }
+        if self.portfolio.rescore_every_days > 3650 {
+            return refuse(
+                "portfolio.rescore_every_days",
+                &self.portfolio.rescore_every_days,
+                "it must lie between 0 and 3650",
+            );
+        }
         if self.server.workers > 1024 {
             return refuse("server.workers", &self.server.workers, "it must lie between 0 and 1024");
         }
@@ -374,6 +416,10 @@ mod tests {
             ("[sources]\ncache_entries_max = 0", "sources.cache_entries_max"),
             ("[webhooks]\ntimeout_ms = 10", "webhooks.timeout_ms"),
             ("[webhooks]\nkeep_days = 1", "webhooks.keep_days"),
+            ("[batches]\nrows_max = 0", "batches.rows_max"),
+            ("[batches]\nworkers = 257", "batches.workers"),
+            ("[batches]\nkeep_days = 0", "batches.keep_days"),
+            ("[portfolio]\nrescore_every_days = 3651", "portfolio.rescore_every_days"),
             ("[nonsense]\na = 1", "nonsense"),
             ("[store]\nurl = \"mysql://x\"", "store.url"),
             ("[audit]\ncheckpoint_rows = 0", "audit.checkpoint_rows"),

@@ -5,10 +5,13 @@
 //! answered once it is on disk, together with its row of the audit chain ([`audit`]). Reading goes past the writer.
 //!
 //! Not in the chain, because they pass: sessions, log-in failures, the answers kept for repeated requests, replies of
-//! departments that broke a rule, and the events that wait for webhooks (what they tell of is in it).
+//! departments that broke a rule, the events that wait for webhooks (what they tell of is in it), and batches (their decisions
+//! are in it).
 
 mod audit;
 pub mod backup;
+mod batch_rows;
+mod batches;
 mod cases;
 mod column;
 mod commit;
@@ -19,6 +22,7 @@ mod deliveries;
 mod disputes;
 mod held_keys;
 mod idempotency;
+mod jobs;
 mod keys;
 mod looks;
 mod many;
@@ -49,11 +53,14 @@ use crate::domain::ConsentRefusal;
 use crate::observe::Metrics;
 
 pub use audit::{AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, PublicKey, SigningKey};
+pub use batch_rows::{DecidedRow, FailedRow, RowEnd, Taken, TakenRow};
+pub use batches::NewBatch;
 pub use decisions::{Committed, DecisionEntry};
 pub use deliveries::{Claimed, DueWebhook, Ended, Then};
 pub use disputes::DisputeCounts;
 pub use held_keys::HeldKey;
-pub use idempotency::{IdempotencyEntry, StoredReply};
+pub use idempotency::{BATCH_ROW, IdempotencyEntry, StoredReply};
+pub use jobs::Job;
 pub use keys::{BankIdentity, KeyInfo, NewKey};
 pub use looks::LedgerLine;
 pub use outbox::OutboxCounts;

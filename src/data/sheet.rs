@@ -1,6 +1,7 @@
 //! The first sheet of a workbook, read cell by cell on a thread of its own as the CSV that it would be.
 
 use std::io::{self, BufReader, Read};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -39,7 +40,10 @@ impl SheetText {
         thread::Builder::new()
             .name("sheet".to_owned())
             .spawn(move || {
-                if let Err(error) = read_sheet(book, &name, &send) {
+                // A panic of the library on a broken workbook must not look like the end of the sheet.
+                let read = panic::catch_unwind(AssertUnwindSafe(|| read_sheet(book, &name, &send)));
+                let broken = |_| Err(io::Error::new(io::ErrorKind::InvalidData, "the sheet cannot be read"));
+                if let Err(error) = read.unwrap_or_else(broken) {
                     // Nobody may be there any more to hear it.
                     let _ = send.send(Err(error));
                 }

@@ -42,6 +42,12 @@ pub struct Consent {
     pub used_at: Option<Timestamp>,
 }
 
+/// Whether a purpose is a short word like `working_capital`.
+pub fn is_purpose(purpose: &str) -> bool {
+    (1..=64).contains(&purpose.len())
+        && purpose.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
 /// Why a consent does not cover a look at a firm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ConsentRefusal {

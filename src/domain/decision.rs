@@ -83,6 +83,11 @@ pub struct VersionRef {
     pub sha256: String,
 }
 
+/// The largest amount that can be asked for, in fen: 100 billion yuan.
+pub const AMOUNT_FEN_MAX: i64 = 10_000_000_000_000;
+/// The longest term in months: 30 years.
+pub const TERM_MONTHS_MAX: u32 = 360;
+
 /// What a bank asked, after it was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionRequest {

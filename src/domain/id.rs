@@ -53,4 +53,6 @@ ids! {
     WebhookId,
     /// Something that banks are told by webhook; the `webhook-id` of its messages.
     EventId,
+    /// A batch of requests.
+    BatchId,
 }

@@ -22,11 +22,18 @@ pub enum NoticeKind {
     FactExpired,
     /// Events are no longer sent to one of the bank's webhooks, because it is gone or has failed for days.
     WebhookDisabled,
+    /// A firm of the portfolio was judged anew and stands otherwise than before.
+    StandingChanged,
 }
 
 impl NoticeKind {
-    const ALL: [NoticeKind; 4] =
-        [NoticeKind::ConsentRevoked, NoticeKind::DisputeResolved, NoticeKind::FactExpired, NoticeKind::WebhookDisabled];
+    const ALL: [NoticeKind; 5] = [
+        NoticeKind::ConsentRevoked,
+        NoticeKind::DisputeResolved,
+        NoticeKind::FactExpired,
+        NoticeKind::WebhookDisabled,
+        NoticeKind::StandingChanged,
+    ];
 
     /// The name in answers and the store.
     pub fn as_str(self) -> &'static str {
@@ -35,6 +42,7 @@ impl NoticeKind {
             NoticeKind::DisputeResolved => "dispute_resolved",
             NoticeKind::FactExpired => "fact_expired",
             NoticeKind::WebhookDisabled => "webhook_disabled",
+            NoticeKind::StandingChanged => "standing_changed",
         }
     }
 }

@@ -55,6 +55,20 @@ pub enum UsccError {
     Both,
 }
 
+impl UsccError {
+    /// The same in Chinese.
+    pub fn zh(&self) -> String {
+        match self {
+            UsccError::Length(found) => format!("统一社会信用代码为18位，此处为{found}位"),
+            UsccError::Symbol { position, found } => {
+                format!("第{position}位的“{found}”不能出现在统一社会信用代码中（不使用 I、O、S、V、Z）")
+            }
+            UsccError::Inner => "组织机构代码的校验位（第17位）不符".to_owned(),
+            UsccError::Both => "校验位（第17、18位）不符".to_owned(),
+        }
+    }
+}
+
 impl Uscc {
     /// Whether the code is valid or only suspect.
     pub fn verdict(&self) -> UsccVerdict {

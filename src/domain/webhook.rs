@@ -44,6 +44,8 @@ event_kinds! {
     FactExpired = "fact.expired",
     /// One of the bank's webhooks was disabled.
     WebhookDisabled = "webhook.disabled",
+    /// A firm of the portfolio was judged anew and stands otherwise than before.
+    StandingChanged = "standing.changed",
     /// The bank asked for a message to try its endpoint with.
     Ping = "webhook.ping",
 }
@@ -56,6 +58,7 @@ impl EventKind {
             NoticeKind::DisputeResolved => EventKind::DisputeResolved,
             NoticeKind::FactExpired => EventKind::FactExpired,
             NoticeKind::WebhookDisabled => EventKind::WebhookDisabled,
+            NoticeKind::StandingChanged => EventKind::StandingChanged,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The bank API, `/v1`.
 
+pub mod batches;
 pub mod consents;
 pub mod decisions;
 pub mod disputes;
@@ -11,6 +12,7 @@ pub mod webhooks;
 use actix_web::{HttpResponse, web};
 
 use super::problem::{Problem, ProblemKind, Said};
+use crate::domain::consent::is_purpose;
 use crate::domain::{Uscc, UsccError};
 
 /// The routes of the bank API.
@@ -41,6 +43,31 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .service(
             web::resource("/v1/decisions/{id}/record").route(web::get().to(decisions::record)).default_service(other()),
         )
+        .service(
+            web::resource("/v1/batches")
+                .route(web::post().to(batches::submit))
+                .route(web::get().to(batches::list))
+                .default_service(other()),
+        )
+        .service(
+            web::resource("/v1/batches/{id}")
+                .route(web::get().to(batches::show))
+                .route(web::delete().to(batches::cancel))
+                .default_service(other()),
+        )
+        .service(
+            web::resource("/v1/batches/{id}/cancel").route(web::post().to(batches::cancel)).default_service(other()),
+        )
+        .service(
+            web::resource("/v1/batches/{id}/results")
+                .route(web::get().to(batches::results::results))
+                .default_service(other()),
+        )
+        .service(
+            web::resource("/v1/batches/{id}/errors")
+                .route(web::get().to(batches::results::errors))
+                .default_service(other()),
+        )
         .service(web::resource("/v1/looks").route(web::get().to(looks::list)).default_service(other()))
         .service(web::resource("/v1/notices").route(web::get().to(notices::list)).default_service(other()))
         .configure(webhooks::configure);
@@ -49,22 +76,8 @@ pub fn configure(routes: &mut web::ServiceConfig) {
 /// The firm's code in a request; `pointer` says where it stands.
 fn parse_code(text: &str, pointer: &str) -> Result<Uscc, Problem> {
     text.parse().map_err(|error: UsccError| {
-        let zh = match &error {
-            UsccError::Length(found) => format!("统一社会信用代码为18位，此处为{found}位"),
-            UsccError::Symbol { position, found } => {
-                format!("第{position}位的“{found}”不能出现在统一社会信用代码中（不使用 I、O、S、V、Z）")
-            }
-            UsccError::Inner => "组织机构代码的校验位（第17位）不符".to_owned(),
-            UsccError::Both => "校验位（第17、18位）不符".to_owned(),
-        };
-        Problem::new(ProblemKind::CodeInvalid).field(pointer, Said::new(zh, error.to_string()))
+        Problem::new(ProblemKind::CodeInvalid).field(pointer, Said::new(error.zh(), error.to_string()))
     })
-}
-
-/// Whether a purpose is a short word like `working_capital`.
-fn is_purpose(purpose: &str) -> bool {
-    (1..=64).contains(&purpose.len())
-        && purpose.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// What is wrong with a purpose that is not one.

@@ -51,6 +51,11 @@ async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>) -> HttpRe
         Ok(Err(error)) => tracing::warn!(%error, "the outbox could not be counted"),
         Err(_) => tracing::warn!("the outbox could not be counted in time"),
     }
+    match tokio::time::timeout(PROBE_TIMEOUT, store.waiting_rows(None)).await {
+        Ok(Ok(waiting)) => metrics.batch_rows_waiting(i64::try_from(waiting).unwrap_or(i64::MAX)),
+        Ok(Err(error)) => tracing::warn!(%error, "rows of batches could not be counted"),
+        Err(_) => tracing::warn!("rows of batches could not be counted in time"),
+    }
     match metrics.render() {
         Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text),
         Err(error) => HttpResponse::InternalServerError().body(error.to_string()),

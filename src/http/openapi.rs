@@ -6,7 +6,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::api::webhooks::sending;
-use super::api::{consents, decisions, disputes, looks, notices, webhooks};
+use super::api::{batches, consents, decisions, disputes, looks, notices, webhooks};
 use super::problem::{FieldError, ProblemBody, ProblemKind};
 use super::reply::DecisionReply;
 
@@ -21,7 +21,8 @@ use super::reply::DecisionReply;
         consents::register, consents::show, consents::revoke, decisions::decide, decisions::show, decisions::list,
         decisions::record, looks::list, notices::list, disputes::open, disputes::show, disputes::list,
         webhooks::create, webhooks::list, webhooks::show, webhooks::change, webhooks::delete, webhooks::rotate_secret,
-        sending::test, sending::deliveries, sending::replay
+        sending::test, sending::deliveries, sending::replay,
+        batches::submit, batches::show, batches::list, batches::cancel, batches::results::results, batches::results::errors
     ),
     components(schemas(
         consents::ConsentAsk, consents::ConsentReply, decisions::DecisionAsk, decisions::DecisionPage, DecisionReply,
@@ -29,7 +30,7 @@ use super::reply::DecisionReply;
         disputes::DisputeAsk, disputes::DisputeReply, disputes::DisputePage,
         webhooks::WebhookAsk, webhooks::WebhookChangeAsk, webhooks::WebhookReply, webhooks::WebhookList,
         webhooks::WebhookSecretReply, sending::DeliveryReply, sending::DeliveryPage, sending::ReplayAsk, sending::QueuedReply,
-        ProblemBody, FieldError
+        batches::BatchReply, batches::BatchPage, batches::results::RowsFormat, ProblemBody, FieldError
     )),
     modifiers(&Extras)
 )]

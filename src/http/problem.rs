@@ -79,6 +79,8 @@ problems! {
     MediaType = 415, "MEDIA_TYPE", "请以 application/json 提交", "Send application/json";
     /// A field is missing, unknown or out of its range.
     Invalid = 422, "INVALID", "请求内容有误，请按 errors 逐项改正", "The request has errors; correct each of them";
+    /// A file of requests cannot be taken in.
+    BatchFileInvalid = 422, "BATCH_FILE_INVALID", "文件无法读取，请按 detail 改正后重新提交", "The file cannot be taken in; correct what detail names and send it again";
     /// The firm's code is wrong.
     CodeInvalid = 422, "CODE_INVALID", "统一社会信用代码有误，请核对后重新填写", "The unified social credit code is wrong; check it against the licence";
     /// The idempotency key cannot be used.

@@ -215,7 +215,7 @@ impl Store {
         Ok(found)
     }
 
-    async fn case_of(&self, bank: BankId, decision: &str) -> Result<Option<Case>, StoreError> {
+    pub(super) async fn case_of(&self, bank: BankId, decision: &str) -> Result<Option<Case>, StoreError> {
         let mut reader = self.reader().await?;
         let lines = fetch!(
             fetch_all,

@@ -12,6 +12,9 @@ use crate::domain::BankId;
 
 /// How long an answer is kept, in milliseconds.
 const KEPT_MS: i64 = 72 * 60 * 60 * 1000;
+/// The route of rows of batches. What is kept under it is the id of the row's decision, and for as long as the batch is: a row that
+/// was begun may be taken up again at any time.
+pub const BATCH_ROW: &str = "batch row";
 
 /// The answer that was given to a request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +118,7 @@ pub(super) async fn keep(
         &one.1.request_sha256,
         i64::from(one.1.status),
         &one.1.body,
-        one.2.as_millisecond(),
+        if one.1.route == BATCH_ROW { i64::MAX } else { one.2.as_millisecond() },
     );
     if let Some(latest) = entries.iter().map(|one| one.2.as_millisecond()).max() {
         batch.keeps_answer(latest);
@@ -137,7 +140,7 @@ impl KeptReply {
             status: entry.status,
             body: entry.body.clone(),
         };
-        KeptReply { reply, created_at: at.as_millisecond() }
+        KeptReply { reply, created_at: if entry.route == BATCH_ROW { i64::MAX } else { at.as_millisecond() } }
     }
 
     /// The answer, where it still counts at `at`.

@@ -16,20 +16,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain", "observe", "settings"]),
     ("decide", &["domain", "features", "model", "policy", "sources", "store", "observe"]),
     ("outbox", &["domain", "observe", "settings", "store"]),
+    ("batch", &["domain", "data", "decide", "store", "observe"]),
     ("sandbox", &["domain"]),
-    ("http", &["domain", "features", "decide", "store", "outbox", "observe"]),
+    ("http", &["domain", "features", "decide", "batch", "store", "outbox", "observe"]),
     (
         "app",
         &[
             "domain", "features", "model", "policy", "settings", "observe", "sources", "store", "outbox", "decide",
-            "http",
+            "batch", "http",
         ],
     ),
     (
         "cli",
         &[
             "domain", "data", "features", "model", "policy", "settings", "observe", "sources", "store", "outbox",
-            "decide", "sandbox", "app",
+            "decide", "sandbox", "app", "domain", "data", "features", "model", "policy", "settings", "observe",
+            "sources", "store", "decide", "batch", "sandbox", "app",
         ],
     ),
 ];

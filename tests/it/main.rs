@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_rows;
 mod batch_scoring;
+mod batches;
 mod checkpoints;
 mod connectors_reload;
 mod consent_and_ledger;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,9 @@ pub async fn register(
     let consent = check(&bank, ask.value, now)?;
     // Written once: what is answered now is, byte for byte, what is kept for a repetition.
     let body = serde_json::to_string(&ConsentReply::new(consent.clone(), now)).unwrap_or_default();
-    if let Committed::Replayed(reply) = store.register_consent(&consent, keyed.entry(&body)).await? {
+    if let Committed::Replayed(reply) =
+        store.register_consent(&consent, keyed.entry(StatusCode::CREATED, &body)).await?
+    {
         return keyed.replay(reply);
     }
     let location = format!("/v1/consents/{}", consent.id);

@@ -1,5 +1,6 @@
 //! Decisions: asked for, shown, listed.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,8 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::idempotency::KeysInUse;
 use super::{is_purpose, parse_code, purpose_rule};
+use crate::batch::Pace;
 use crate::decide::{Decided, Decider, Extract};
-use crate::domain::decision::DecisionRequest;
+use crate::domain::decision::{AMOUNT_FEN_MAX, DecisionRequest, TERM_MONTHS_MAX};
 use crate::domain::{Case, DecisionId, DecisionRecord, Fen, Language};
 use crate::http::auth::Bank;
 use crate::http::body::{Json, read_json};
@@ -18,10 +20,6 @@ use crate::store::Store;
 
 /// The route under which idempotency keys of decisions are kept.
 const ROUTE: &str = "POST /v1/decisions";
-/// The largest amount that can be asked for: 100 billion yuan.
-const AMOUNT_FEN_MAX: i64 = 10_000_000_000_000;
-/// The longest term: 30 years.
-const TERM_MONTHS_MAX: u32 = 360;
 /// Decisions on one page of a list.
 const PAGE: u32 = 50;
 
@@ -67,6 +65,7 @@ pub async fn decide(
     decider: web::Data<Decider>,
     store: web::Data<Store>,
     keys: web::Data<KeysInUse>,
+    pace: web::Data<Pace>,
 ) -> Result<HttpResponse, Problem> {
     let ask: Json<DecisionAsk> = read_json(&request, payload).await?;
     let language = language(&request);
@@ -77,11 +76,13 @@ pub async fn decide(
         return Ok(earlier);
     }
     let asked = check(&ask.value)?;
+    // Batches give way.
+    let _live = pace.live();
     // Written once: what is answered now is, byte for byte, what is kept for a repetition.
     let mut body = String::new();
     let remember = |record: &DecisionRecord| {
         body = body_of(record, language);
-        keyed.entry(&body)
+        keyed.entry(StatusCode::CREATED, &body)
     };
     match decider.decide(&bank.0, asked, now, remember).await? {
         Decided::Recorded(record) => {
@@ -152,7 +153,7 @@ pub async fn show(
 }
 
 /// The reply for a stored decision with what came after it: the office's review, disputes, a re-score.
-async fn as_it_stands(
+pub(super) async fn as_it_stands(
     mut record: DecisionRecord,
     case: Option<&Case>,
     store: &Store,

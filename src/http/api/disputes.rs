@@ -1,5 +1,6 @@
 //! Disputes: a bank says on a firm's behalf what is wrong, and reads what the office found.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -188,10 +189,13 @@ pub async fn open(
     let dispute = decider.draft_dispute(&record, fact, statement, None, now);
     // Written once: what is answered now is, byte for byte, what is kept for a repetition.
     let body = serde_json::to_string(&DisputeReply::new(&dispute, now)).unwrap_or_default();
-    let opened = store.open_dispute_once(&dispute, keyed.entry(&body)).await.map_err(|error| match error {
-        StoreError::DisputeOpen => Problem::new(ProblemKind::DisputeOpen),
-        other => other.into(),
-    })?;
+    let opened =
+        store.open_dispute_once(&dispute, keyed.entry(StatusCode::CREATED, &body)).await.map_err(
+            |error| match error {
+                StoreError::DisputeOpen => Problem::new(ProblemKind::DisputeOpen),
+                other => other.into(),
+            },
+        )?;
     if let Committed::Replayed(reply) = opened {
         return keyed.replay(reply);
     }

@@ -82,13 +82,13 @@ impl Keyed {
         reply.map(|reply| self.replay(reply)).transpose()
     }
 
-    /// What is kept of an answer 201 with this body, in the transaction of what it tells.
-    pub(super) fn entry(&self, body: &str) -> Option<IdempotencyEntry> {
+    /// What is kept of an answer with this status and body, in the transaction of what it tells.
+    pub(super) fn entry(&self, status: StatusCode, body: &str) -> Option<IdempotencyEntry> {
         self.key.as_ref().map(|Taken { text, .. }| IdempotencyEntry {
             route: self.route.to_owned(),
             key: text.clone(),
             request_sha256: self.sha256.clone(),
-            status: StatusCode::CREATED.as_u16(),
+            status: status.as_u16(),
             body: body.to_owned(),
         })
     }

@@ -37,7 +37,7 @@ pub struct NoticePage {
 pub struct NoticeReply {
     id: String,
     cursor: i64,
-    /// `consent_revoked`, `dispute_resolved`, `fact_expired` or `webhook_disabled`.
+    /// `consent_revoked`, `dispute_resolved`, `fact_expired`, `webhook_disabled` or `standing_changed`.
     kind: &'static str,
     /// The ids concerned.
     #[schema(value_type = Object)]
