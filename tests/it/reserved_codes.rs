@@ -119,6 +119,18 @@ async fn what_a_bank_learns_from_a_reserved_code_is_not_said_of_any_firm_of_the_
     assert_eq!(get(format!("{}/firms?reserved=0&limit=2", sandbox.url)).await.1.as_array().unwrap().len(), 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_of_real_firms_has_them_beside_its_own() {
+    let folder = crate::sandbox_replay::folder();
+    let sandbox = Sandbox::start(&["--replay", folder.path().to_str().unwrap()]);
+    assert_eq!(sandbox.firms(100).await.len(), 2);
+    let service = Service::start(&sandbox.url);
+    let bank = service.bank("Bank");
+    for firm in listed(&sandbox.url).await.iter().take(5) {
+        assert_expected(firm, &decided(&bank, firm).await.0);
+    }
+}
+
 /// A row of the document.
 fn row(firm: &Value) -> String {
     let expected = &firm["expected"];

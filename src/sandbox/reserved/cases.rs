@@ -83,7 +83,7 @@ pub(super) static ALL: &[Case] = &[
     Case {
         number: 5,
         what: said("有未结的法院强制执行，拒绝", "An open court enforcement: declined whatever the score"),
-        change: |firm, _| drop(firm.enforce(40)),
+        change: |firm, _| firm.enforce(40, |_| {}),
         expected: declined(&["ENFORCEMENT_OPEN"]),
         ..APPROVED
     },
@@ -281,9 +281,7 @@ pub(super) static ALL: &[Case] = &[
             "An enforcement that was made good: it counts no more, approved",
         ),
         change: |firm, _| {
-            if let Some(enforcement) = firm.enforce(400) {
-                enforcement.repaired_on = Some(enforcement.opened_on.saturating_add(380.days()));
-            }
+            firm.enforce(400, |one| one.repaired_on = Some(one.opened_on.saturating_add(380.days())));
         },
         ..APPROVED
     },
@@ -295,9 +293,7 @@ pub(super) static ALL: &[Case] = &[
              bank is told",
         ),
         change: |firm, today| {
-            if let Some(enforcement) = firm.enforce(700) {
-                enforcement.display_end = Some(today.saturating_add(3.days()));
-            }
+            firm.enforce(700, |one| one.display_end = Some(today.saturating_add(3.days())));
         },
         expected: declined(&["ENFORCEMENT_OPEN"]),
         ..APPROVED
@@ -309,7 +305,7 @@ pub(super) static ALL: &[Case] = &[
             "The open enforcement is known as of more than 45 days ago: a person checks before it is declined",
         ),
         aged_days: [0, 0, 46],
-        change: |firm, _| drop(firm.enforce(40)),
+        change: |firm, _| firm.enforce(40, |_| {}),
         expected: Expected { reasons: &["ENFORCEMENT_OPEN"], ..referred(&["RECHECK_BEFORE_DECLINE"]) },
         ..APPROVED
     },

@@ -279,10 +279,10 @@ impl Profile {
 }
 
 impl Firm {
-    /// A court enforces against the firm, since so many days before the payment history's date.
-    pub(super) fn enforce(&mut self, days: i32) -> Option<&mut Enforcement> {
+    /// A court enforces against the firm, since so many days before the payment history's date; `change` has the last word on it.
+    pub(super) fn enforce(&mut self, days: i32, change: impl FnOnce(&mut Enforcement)) {
         let opened_on = self.payment_history.as_of.saturating_sub(days.days());
-        let enforcement = Enforcement {
+        let mut enforcement = Enforcement {
             opened_on,
             closed_on: None,
             amount: Fen::from_yuan(230_000),
@@ -290,8 +290,7 @@ impl Firm {
             repaired_on: None,
             display_end: None,
         };
-        let all = self.payment_history.enforcements.get_or_insert_default();
-        all.push(enforcement);
-        all.last_mut()
+        change(&mut enforcement);
+        self.payment_history.enforcements.get_or_insert_default().push(enforcement);
     }
 }
