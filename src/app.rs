@@ -37,6 +37,7 @@ const RESCORE_RETRY: Duration = Duration::from_secs(600);
 pub struct App {
     settings: Settings,
     store: Store,
+    metrics: Metrics,
     decider: web::Data<Decider>,
     readiness: Readiness,
     server: Server,
@@ -105,7 +106,7 @@ impl App {
         let decider = web::Data::new(Decider::new(store.clone(), sources, metrics.clone(), engine));
         let (server, address) = serve(&settings, &store, &decider, &metrics)?;
         let (management, management_address) = manage(&settings, &store, &decider, &metrics, &readiness)?;
-        Ok(App { settings, store, decider, readiness, server, management, address, management_address })
+        Ok(App { settings, store, metrics, decider, readiness, server, management, address, management_address })
     }
 
     /// Where banks and the console connect.
@@ -124,7 +125,7 @@ impl App {
     }
 
     /// Serves until the process is told to stop (SIGTERM, SIGINT), then drains: not ready first, requests under way finish, the
-    /// store is flushed. SIGHUP reloads model and policy.
+    /// store is flushed. SIGHUP reloads model, policy and connectors.
     pub async fn run_until_stopped(self) -> Result<(), AppError> {
         let (server, management) = (self.server.handle(), self.management.handle());
         // Caught from here on, before anybody is told that it serves: a signal that comes at once must not end the process.
@@ -133,7 +134,7 @@ impl App {
         let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
         let purge = tokio::spawn(purge(self.store.clone(), self.settings.sources.rejected_keep_days));
         let rescore = tokio::spawn(rescore_daily(self.store.clone(), self.decider.clone()));
-        let reload = tokio::spawn(reload(hang_up, self.settings, self.decider, self.readiness));
+        let reload = tokio::spawn(reload(hang_up, self.settings, self.metrics, self.decider, self.readiness));
         tracing::info!(address = %self.address, management = %self.management_address, "serving");
         let served = futures_util::future::try_join(self.server, self.management).await;
         reload.abort();
@@ -260,19 +261,31 @@ fn until_tomorrow(now: Timestamp) -> Duration {
     Duration::from_secs((86_400 - since_midnight + 60).unsigned_abs())
 }
 
-/// On SIGHUP loads model and policy anew; a pair that cannot be used is refused and the old one serves on.
-async fn reload(mut hang_up: Signal, settings: Settings, decider: web::Data<Decider>, readiness: Readiness) {
+/// On SIGHUP loads model, policy and connectors anew, all or none: where one cannot be used, the old ones serve on.
+async fn reload(
+    mut hang_up: Signal,
+    settings: Settings,
+    metrics: Metrics,
+    decider: web::Data<Decider>,
+    readiness: Readiness,
+) {
     while hang_up.recv().await.is_some() {
-        match load_engine(&settings) {
-            Ok(engine) => {
-                tracing::info!(model = engine.model().id(), sha256 = engine.model().sha256(), "model reloaded");
+        match load_anew(&settings, &metrics) {
+            Ok((engine, sources)) => {
+                let (model, sha256) = (engine.model().id(), engine.model().sha256());
+                tracing::info!(model, sha256, "model, policy and connectors reloaded");
                 decider.replace_engine(engine);
+                decider.replace_sources(sources);
                 readiness.reload(None);
             }
             Err(error) => {
-                tracing::error!(%error, "reload refused; the old model and policy serve on");
+                tracing::error!(%error, "reload refused; the old model, policy and connectors serve on");
                 readiness.reload(Some(error.to_string()));
             }
         }
     }
+}
+
+fn load_anew(settings: &Settings, metrics: &Metrics) -> Result<(Engine, Sources), AppError> {
+    Ok((load_engine(settings)?, Sources::new(&settings.sources, metrics.clone())?))
 }

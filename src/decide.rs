@@ -34,7 +34,7 @@ pub use verify::{Difference, Extract, RecordFile, VerifyError};
 /// Makes decisions online: asks the departments, judges, records.
 pub struct Decider {
     store: Store,
-    sources: Sources,
+    sources: RwLock<Arc<Sources>>,
     metrics: Metrics,
     engine: RwLock<Arc<Engine>>,
     turns: Turns,
@@ -44,8 +44,7 @@ impl Decider {
     /// A decider that serves `engine`. Replies of departments that break a rule go to the store.
     pub fn new(store: Store, sources: Sources, metrics: Metrics, engine: Engine) -> Decider {
         metrics.model_serving(engine.model().id(), engine.model().sha256());
-        let keeper = store.clone();
-        let sources = sources.handing_rejected_to(move |reply| keeper.keep_rejected(reply));
+        let sources = RwLock::new(Arc::new(keeping_rejected(sources, &store)));
         Decider { store, sources, metrics, engine: RwLock::new(Arc::new(engine)), turns: Turns::default() }
     }
 
@@ -58,6 +57,17 @@ impl Decider {
     pub fn replace_engine(&self, engine: Engine) {
         self.metrics.model_serving(engine.model().id(), engine.model().sha256());
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
+    }
+
+    fn sources(&self) -> Arc<Sources> {
+        self.sources.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks departments through other connectors from now on; looks under way finish with those that they began with. Nothing that
+    /// the old ones kept or learned is taken over: it was read by another mapping, or came from elsewhere.
+    pub fn replace_sources(&self, sources: Sources) {
+        let sources = Arc::new(keeping_rejected(sources, &self.store));
+        *self.sources.write().unwrap_or_else(PoisonError::into_inner) = sources;
     }
 
     /// Checks the consent as it is stored now.
@@ -112,7 +122,7 @@ impl Decider {
         let engine = self.engine();
         let (_turn, pass) = self.enter(asker, &request, now).await?;
         let mut look = OpenLook::begin(&self.store, asker, &pass, &request, now);
-        let dossier = self.sources.gather(&pass, now).await;
+        let dossier = self.sources().gather(&pass, now).await;
         look.answered(&dossier.lines());
         // Revoked or used up while the departments were asked: what they said is dropped, only the look is recorded. Nor does it
         // stay in the cache: it may have come after the revocation had emptied that.
@@ -141,4 +151,10 @@ impl Decider {
             }
         }
     }
+}
+
+/// The same sources, whose replies that break a rule go to the store.
+fn keeping_rejected(sources: Sources, store: &Store) -> Sources {
+    let keeper = store.clone();
+    sources.handing_rejected_to(move |reply| keeper.keep_rejected(reply))
 }

@@ -7,11 +7,11 @@ pub use crate::sources::SourceHealth;
 impl Decider {
     /// Drops all that is kept of a firm: one of its consents was revoked.
     pub fn forget(&self, uscc: &Uscc) {
-        self.sources.forget(uscc);
+        self.sources().forget(uscc);
     }
 
     /// How the departments fare.
     pub fn departments(&self) -> Vec<SourceHealth> {
-        self.sources.health()
+        self.sources().health()
     }
 }

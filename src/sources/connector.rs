@@ -49,6 +49,8 @@ pub(super) struct Connector {
     name: String,
     kind: SourceKind,
     pub(super) stale_after_days: i32,
+    /// For how long an answer is used again where the department does not say, in seconds.
+    pub(super) cache_seconds: u64,
     client: Client,
     /// Scheme, host, port and perhaps a path; never with a slash at its end.
     base_url: String,

@@ -72,6 +72,7 @@ impl<R: Record> Department<R> {
     ) -> Arc<Department<R>> {
         let open_for = Duration::from_millis(settings.breaker_open_ms);
         Arc::new(Department {
+            limits: Limits::new(settings, connector.cache_seconds),
             connector,
             rejected: rejected.clone(),
             breaker: Breaker::new(R::SOURCE, settings.breaker_failures, open_for, metrics.clone()),
@@ -80,7 +81,6 @@ impl<R: Record> Department<R> {
             latencies: Latencies::new(),
             tally: Tally::default(),
             cache: Cache::new(settings.cache_entries_max),
-            limits: Limits::new(settings),
             flights: Flights::new(),
             try_timeout: Duration::from_millis(settings.try_timeout_ms),
             metrics: metrics.clone(),

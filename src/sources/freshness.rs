@@ -44,10 +44,10 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Those of `settings`.
-    pub(super) fn new(settings: &SourcesSettings) -> Limits {
+    /// Those of `settings`; an answer that says nothing of its life is good for `unstated_seconds`.
+    pub(super) fn new(settings: &SourcesSettings, unstated_seconds: u64) -> Limits {
         Limits {
-            unstated: Duration::from_secs(settings.cache_seconds),
+            unstated: Duration::from_secs(unstated_seconds),
             max: Duration::from_secs(settings.cache_seconds_max),
             absent: Duration::from_secs(settings.cache_absent_seconds),
             old: Duration::from_secs(settings.cache_stale_seconds),

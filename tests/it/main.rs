@@ -4,6 +4,7 @@
 mod architecture;
 mod bad_rows;
 mod batch_scoring;
+mod connectors_reload;
 mod consent_and_ledger;
 mod decisions;
 mod disputes;

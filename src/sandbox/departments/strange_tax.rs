@@ -82,11 +82,9 @@ pub(super) async fn enterprise(
     };
     match record {
         None => envelope(StatusCode::OK, "40400", "查无此户 (no such taxpayer)"),
-        Some(record) => match data(&uscc, &record, page, size) {
-            Some(data) => HttpResponse::Ok().json(json!({"code": "0000", "msg": "ok", "data": data})),
-            // Rows that are not shared must not look like rows that do not exist.
-            None => envelope(StatusCode::OK, "50100", "数据未共享 (declarations or invoices are not shared)"),
-        },
+        Some(record) => {
+            HttpResponse::Ok().json(json!({"code": "0000", "msg": "ok", "data": data(&uscc, &record, page, size)}))
+        }
     }
 }
 
@@ -131,18 +129,24 @@ fn is_signed<M: Mac + KeyInit>(text: &str, signature: &[u8]) -> bool {
     mac.chain_update(text.as_bytes()).verify_slice(signature).is_ok()
 }
 
-/// One page; `None` when declarations or invoices are not shared.
-fn data(uscc: &Uscc, record: &TaxRecord, page: usize, size: usize) -> Option<Value> {
-    let declared = record.filings.as_ref()?.iter().map(declaration);
-    let rows: Vec<Value> = declared.chain(record.invoices.as_ref()?.iter().map(invoices)).collect();
-    let from = (page - 1).saturating_mul(size).min(rows.len());
-    let list = &rows[from..rows.len().min(from.saturating_add(size))];
+/// One page of the declarations and then the invoices, counted as one list. What is not shared is null on every page: it must not
+/// look like rows that do not exist.
+fn data(uscc: &Uscc, record: &TaxRecord, page: usize, size: usize) -> Value {
+    let declarations: Option<Vec<Value>> = record.filings.as_ref().map(|rows| rows.iter().map(declaration).collect());
+    let invoiced: Option<Vec<Value>> = record.invoices.as_ref().map(|rows| rows.iter().map(invoices).collect());
+    let before = declarations.as_ref().map_or(0, Vec::len);
+    let total = before + invoiced.as_ref().map_or(0, Vec::len);
+    let from = (page - 1).saturating_mul(size);
+    let list = json!({
+        "declarations": declarations.map(|rows| window(&rows, 0, from, size)),
+        "invoices": invoiced.map(|rows| window(&rows, before, from, size)),
+    });
     let state = record.status.map(|status| match status {
         TaxpayerStatus::Normal => "正常",
         TaxpayerStatus::Abnormal => "非正常户",
         TaxpayerStatus::Deregistered => "注销",
     });
-    Some(json!({
+    json!({
         "creditCode": uscc,
         "taxpayerName": record.name,
         "asOf": day(record.as_of),
@@ -154,11 +158,17 @@ fn data(uscc: &Uscc, record: &TaxRecord, page: usize, size: usize) -> Option<Val
         "credit": record.rating.map(|rating| json!({"grade": rating.grade, "year": rating.year.to_string()})),
         "arrears": record.arrears.map(|a| json!({"amount": yuan(a.amount), "since": a.since.map(day)})),
         "invoicesFrom": record.invoices_since.map(month),
-        "total": rows.len(),
+        "total": total,
         "pageNo": page,
         "pageSize": size,
         "list": list,
-    }))
+    })
+}
+
+/// Of rows before which there are `before` others, those among the `size` that follow the first `from` of all.
+fn window(rows: &[Value], before: usize, from: usize, size: usize) -> Vec<Value> {
+    let own = |at: usize| at.saturating_sub(before).min(rows.len());
+    rows[own(from)..own(from.saturating_add(size))].to_vec()
 }
 
 fn declaration(filing: &Filing) -> Value {
@@ -167,7 +177,7 @@ fn declaration(filing: &Filing) -> Value {
         TaxKind::IncomeTax => "企业所得税",
     };
     json!({
-        "type": "申报", "period": month(filing.month), "taxType": tax, "income": yuan(filing.declared_revenue),
+        "period": month(filing.month), "taxType": tax, "income": yuan(filing.declared_revenue),
         "payable": yuan(filing.due), "paid": yuan(filing.paid), "deadline": day(filing.due_on),
         "declareDate": filing.filed_on.map(day),
     })
@@ -175,7 +185,7 @@ fn declaration(filing: &Filing) -> Value {
 
 fn invoices(month_of: &InvoiceMonth) -> Value {
     json!({
-        "type": "发票", "period": month(month_of.month), "out": side(&month_of.sales), "in": side(&month_of.purchases),
+        "period": month(month_of.month), "out": side(&month_of.sales), "in": side(&month_of.purchases),
     })
 }
 
@@ -217,6 +227,19 @@ mod tests {
     fn yuan_have_commas_between_thousands_and_two_decimals() {
         let written = [0, 5, -123, 1_234_567, 100_000_000, -10_000_000].map(|fen| yuan(Fen(fen)));
         assert_eq!(written, ["0.00", "0.05", "-1.23", "12,345.67", "1,000,000.00", "-100,000.00"]);
+    }
+
+    #[test]
+    fn pages_go_on_from_the_one_list_to_the_other_and_bring_every_row_once() {
+        let (first, second) = ([1, 2, 3].map(Value::from), [4, 5].map(Value::from));
+        for size in 1..=6 {
+            let pages =
+                (0..6).map(|page| (window(&first, 0, page * size, size), window(&second, 3, page * size, size)));
+            let pages: Vec<_> = pages.collect();
+            assert!(pages.iter().all(|(a, b)| a.len() + b.len() <= size), "{size}");
+            let (a, b): (Vec<_>, Vec<_>) = pages.into_iter().unzip();
+            assert_eq!((a.concat(), b.concat()), (first.to_vec(), second.to_vec()), "{size}");
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ struct ConnectorWire {
     #[serde(default)]
     headers: BTreeMap<String, String>,
     stale_after_days: Option<i32>,
+    cache_seconds: Option<u64>,
     #[serde(default)]
     absent_statuses: Vec<u16>,
     auth: Option<AuthWire>,
@@ -214,6 +215,10 @@ impl Reading<'_, '_> {
         if !(1..=3650).contains(&stale_after_days) {
             self.tell("stale_after_days", "must lie between 1 and 3650");
         }
+        let cache_seconds = wire.cache_seconds.unwrap_or(self.settings.cache_seconds);
+        if cache_seconds > self.settings.cache_seconds_max {
+            self.tell("cache_seconds", "must not be more than sources.cache_seconds_max of the settings");
+        }
         let tls = self.tls(wire.tls);
         let plain = base_url.starts_with("http://") && !auth.asks_over_tls();
         let client = match Client::new(self.settings, &tls, plain) {
@@ -227,6 +232,7 @@ impl Reading<'_, '_> {
             name: name.to_owned(),
             kind,
             stale_after_days,
+            cache_seconds,
             client,
             base_url: base_url.trim_end_matches('/').to_owned(),
             path,
