@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use encoding_rs::Encoding as Charset;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, tls};
 
@@ -26,6 +27,8 @@ const IDLE_CONNECTIONS_MAX: usize = 64;
 pub(super) struct Client {
     http: reqwest::Client,
     body_bytes_max: usize,
+    /// How bodies are encoded, where they are not in UTF-8.
+    charset: Option<&'static Charset>,
 }
 
 /// What a department answered, as far as it is HTTP.
@@ -79,6 +82,25 @@ pub(super) struct Received {
     pub(super) body: Vec<u8>,
     /// For how long it may be used again.
     pub(super) freshness: Freshness,
+    /// The headers, for a connector that pages by them.
+    pub(super) headers: Headers,
+}
+
+/// The headers of a reply.
+#[derive(Default)]
+pub(super) struct Headers(HeaderMap);
+
+impl Headers {
+    /// The values of a header, joined as RFC 9110 has it; `None` where it is not there.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        let values: Vec<&str> = self.0.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        (!values.is_empty()).then(|| values.join(", ").trim().to_owned())
+    }
+
+    /// Whether there can be a header of this name.
+    pub(super) fn can_have(name: &str) -> bool {
+        HeaderName::from_bytes(name.as_bytes()).is_ok()
+    }
 }
 
 /// Certificates for one department, in PEM.
@@ -126,7 +148,25 @@ impl Client {
             None if plain => builder = builder.tls_certs_only([]),
             None => {}
         }
-        Ok(Client { http: builder.build().map_err(refused)?, body_bytes_max: settings.body_bytes_max })
+        let http = builder.build().map_err(refused)?;
+        Ok(Client { http, body_bytes_max: settings.body_bytes_max, charset: None })
+    }
+
+    /// The same client for a department that writes in the encoding of this name, for instance `gbk`; `None` where there is none.
+    pub(super) fn reading(self, charset: &str) -> Option<Client> {
+        Some(Client { charset: Some(Charset::for_label(charset.as_bytes())?), ..self })
+    }
+
+    /// A body in UTF-8.
+    pub(super) fn in_utf8(&self, body: Vec<u8>, content_type: Option<&str>) -> Result<Vec<u8>, Failure> {
+        match self.charset.or_else(|| chinese(content_type?)) {
+            None => Ok(body),
+            Some(charset) => {
+                let text =
+                    charset.decode_without_bom_handling_and_without_replacement(&body).ok_or(Failure::Charset)?;
+                Ok(text.into_owned().into_bytes())
+            }
+        }
     }
 
     /// The bytes that a reply may have, or all pages of it together.
@@ -153,15 +193,18 @@ impl Client {
         let (status, web_page) = (response.status().as_u16(), is_web_page(&response));
         let freshness = freshness(response.headers());
         if status != 200 {
-            return Ok(Received { status, web_page, body: Vec::new(), freshness });
+            let headers = Headers(response.headers().clone());
+            return Ok(Received { status, web_page, body: Vec::new(), freshness, headers });
         }
         let encoding = content_encoding(&response)?;
+        let headers = Headers(response.headers().clone());
         let body = self.read(response).await?;
         let body = match encoding {
             Encoding::Plain => body,
             Encoding::Gzip => reply::unzip(&body, self.body_bytes_max)?,
         };
-        Ok(Received { status, web_page, body, freshness })
+        let body = self.in_utf8(body, headers.get(CONTENT_TYPE.as_str()).as_deref())?;
+        Ok(Received { status, web_page, body, freshness, headers })
     }
 
     /// Reads the body, and not a chunk more than is allowed. One that is declared larger is refused unread.
@@ -199,6 +242,14 @@ fn content_encoding(response: &Response) -> Result<Encoding, Failure> {
         "gzip" | "x-gzip" => Ok(Encoding::Gzip),
         _ => Err(Failure::Encoding),
     }
+}
+
+/// The Chinese encoding that a `Content-Type` names. Other ones are left to the connector: many servers name one that is not true.
+fn chinese(content_type: &str) -> Option<&'static Charset> {
+    let named = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let (_, charset) = named.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+    let charset = Charset::for_label(charset.trim().trim_matches('"').as_bytes())?;
+    [encoding_rs::GBK, encoding_rs::GB18030].contains(&charset).then_some(charset)
 }
 
 fn freshness(headers: &HeaderMap) -> Freshness {

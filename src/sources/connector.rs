@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::client::{Answer, Body, Call, Client, Received, Url};
+use super::client::{Answer, Body, Call, Client, Headers, Received, Url};
 use super::failure::Failure;
 use super::freshness::Freshness;
 use super::reply::{self, Breach, Record};
@@ -80,7 +80,15 @@ enum Page {
     },
     /// It cannot be understood here; reading it says why.
     Unread(Vec<u8>, Freshness),
-    Read(Vec<u8>, Value, Freshness),
+    Read(Reading),
+}
+
+/// A reply that can be understood.
+struct Reading {
+    body: Vec<u8>,
+    page: Value,
+    headers: Headers,
+    freshness: Freshness,
 }
 
 impl Connector {
@@ -127,14 +135,14 @@ impl Connector {
             (filled.page, filled.size) = (paging.first, paging.size);
         }
         let url = self.url(&filled).ok_or(Failure::Request)?;
-        let (body, first, freshness) = match self.page(&url, &filled, steps).await? {
+        let first = match self.page(&url, &filled, steps).await? {
             Page::NotFound { web_page, freshness } => return Ok(Answer::NotFound { web_page, freshness }),
             Page::Unread(body, freshness) => return Ok(Answer::Body { body, freshness }),
-            Page::Read(body, first, freshness) => (body, first, freshness),
+            Page::Read(first) => first,
         };
         match &self.paging {
-            None => Ok(Answer::Body { body, freshness }),
-            Some(paging) => self.further(paging, filled, url, (body, first, freshness), steps).await,
+            None => Ok(Answer::Body { body: first.body, freshness: first.freshness }),
+            Some(paging) => self.further(paging, filled, url, first, steps).await,
         }
     }
 
@@ -144,12 +152,13 @@ impl Connector {
         paging: &Paging,
         filled: Filled<'_>,
         mut url: Url,
-        (body, first, mut freshness): (Vec<u8>, Value, Freshness),
+        first: Reading,
         steps: &mut Steps,
     ) -> Result<Answer, Failure> {
+        let Reading { body, page: first, headers, mut freshness } = first;
         let mut bytes = body.len();
         let mut gathered = paging.begin(first.clone());
-        let mut next = paging.next(&mut gathered, &first)?;
+        let mut next = paging.next(&mut gathered, &first, &headers)?;
         while let Next::Page(follows) = next {
             let number = u64::from(gathered.pages);
             let mut filled = Filled { page: paging.first + number, offset: number * paging.size, ..filled.clone() };
@@ -168,14 +177,12 @@ impl Connector {
                 }
             }
             let wrong = |problem| Failure::Paging { page: gathered.pages + 1, problem };
-            let (body, page) = match self.page(&url, &filled, steps).await? {
-                Page::Read(body, page, of_page) => {
-                    freshness = freshness.strictest(of_page);
-                    (body, page)
-                }
+            let Reading { body, page, headers, freshness: of_page } = match self.page(&url, &filled, steps).await? {
+                Page::Read(reading) => reading,
                 Page::NotFound { .. } => return Err(wrong("is not there, though the one before says so")),
                 Page::Unread(..) => return Err(wrong("is not JSON, or lacks the code of its envelope")),
             };
+            freshness = freshness.strictest(of_page);
             bytes += body.len();
             if bytes > self.client.body_bytes_max() {
                 return Err(Failure::TooLarge { limit: self.client.body_bytes_max() });
@@ -184,7 +191,7 @@ impl Connector {
                 return Err(wrong("is about another firm or date than the first"));
             }
             paging.add(&mut gathered, &page)?;
-            next = paging.next(&mut gathered, &page)?;
+            next = paging.next(&mut gathered, &page, &headers)?;
         }
         steps.tell("paging", || format!("{} pages, {} rows", gathered.pages, gathered.rows));
         if gathered.pages == 1 {
@@ -216,7 +223,9 @@ impl Connector {
             None => "no code".into(),
         });
         match said {
-            Some(Said::Success) => Ok(Page::Read(received.body, page, freshness)),
+            Some(Said::Success) => {
+                Ok(Page::Read(Reading { body: received.body, page, headers: received.headers, freshness }))
+            }
             Some(Said::Absent) => Ok(Page::NotFound { web_page: false, freshness }),
             None => Ok(Page::Unread(received.body, freshness)),
         }

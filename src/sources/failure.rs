@@ -74,6 +74,9 @@ pub(super) enum Failure {
     /// A content encoding that was not asked for, or a broken one.
     #[error("the department's reply is compressed in a way that cannot be read; only gzip can")]
     Encoding,
+    /// Bytes that are none of the stated or configured encoding of characters.
+    #[error("the department's reply is not in the encoding of characters that it, or the connector's charset, says")]
+    Charset,
 }
 
 fn hint(code: u16) -> &'static str {
@@ -93,7 +96,8 @@ impl Failure {
             | Failure::NotHttp
             | Failure::TooLarge { .. }
             | Failure::Paging { .. }
-            | Failure::Encoding => EvidenceStatus::Invalid,
+            | Failure::Encoding
+            | Failure::Charset => EvidenceStatus::Invalid,
             _ => EvidenceStatus::Unavailable,
         }
     }
@@ -111,7 +115,11 @@ impl Failure {
             Failure::Token { .. } => "token",
             Failure::Code => "code",
             Failure::Request => "request",
-            Failure::NoRecord { .. } | Failure::NotHttp | Failure::Encoding | Failure::Paging { .. } => "invalid",
+            Failure::NoRecord { .. }
+            | Failure::NotHttp
+            | Failure::Encoding
+            | Failure::Charset
+            | Failure::Paging { .. } => "invalid",
         }
     }
 

@@ -68,7 +68,10 @@ async fn changed_connectors_serve_the_next_decision_after_a_sighup_and_broken_on
     reload(&service, false).await;
     let answer = bank.decide(&code).await;
     assert_eq!(social(&answer)["status"], "invalid", "{answer}");
-    assert!(social(&answer)["detail"].as_str().unwrap().contains("fewer rows than 1000"), "{answer}");
+    let path = format!("/v1/decisions/{}/record", answer["id"].as_str().unwrap());
+    let record: Value = bank.get(&path).send().await.unwrap().json().await.unwrap();
+    let detail = social(&record["decision"])["detail"].as_str().unwrap();
+    assert!(detail.contains("fewer rows than 1000"), "{detail}");
 
     std::fs::write(&file, connectors(&sandbox.url, "gold")).unwrap();
     let ready = reload(&service, true).await;

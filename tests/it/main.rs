@@ -36,6 +36,7 @@ mod sources_faults;
 mod sources_gathering;
 mod sources_resilience;
 mod sources_sandbox;
+mod sources_shapes;
 mod sources_tls;
 mod store_audit;
 mod store_cases;

@@ -19,13 +19,13 @@ use crate::support::gathering::{FIRM, firms, line, now, pass, pass_of};
 const MAP: &str = include_str!("support/replies/paged-tax-map.toml");
 
 /// Connectors written to a file, and departments of the standard shape for what it does not describe.
-struct Connected {
+pub struct Connected {
     _folder: TempDir,
-    settings: SourcesSettings,
+    pub settings: SourcesSettings,
 }
 
 impl Connected {
-    fn to(connectors: &str) -> Connected {
+    pub fn to(connectors: &str) -> Connected {
         let folder = TempDir::new().unwrap();
         let file: PathBuf = folder.path().join("sources.toml");
         std::fs::write(&file, connectors).unwrap();
@@ -38,15 +38,15 @@ impl Connected {
         Connected { _folder: folder, settings }
     }
 
-    fn sources(&self) -> Sources {
+    pub fn sources(&self) -> Sources {
         Sources::new(&self.settings, Metrics::new().unwrap()).unwrap()
     }
 
-    async fn gather(&self) -> Dossier {
+    pub async fn gather(&self) -> Dossier {
         self.sources().gather(&pass(), now()).await
     }
 
-    async fn tax(&self) -> EvidenceLine {
+    pub async fn tax(&self) -> EvidenceLine {
         line(&self.gather().await, SourceKind::Tax)
     }
 }
@@ -86,7 +86,7 @@ fn pages() -> Behaviour {
 }
 
 /// The samples' record, without what the paged department does not share.
-fn known() -> TaxRecord {
+pub fn known() -> TaxRecord {
     let mut record: TaxRecord = serde_json::from_str(sample(SourceKind::Tax)).unwrap();
     record.filings.as_mut().unwrap().sort_by_key(|filing| (filing.month, filing.tax as u8 == 0));
     (record.invoices, record.invoices_since) = (None, None);
@@ -365,47 +365,4 @@ async fn optional_departments_fill_what_the_main_ones_do_not_share_and_never_ove
     assert!(dossier.payment_history.record.is_none(), "an optional department makes no record of its own");
     let court = dossier.all_lines().into_iter().find(|line| line.source == SourceKind::Court).unwrap();
     assert!(court.detail.unwrap().contains("not used"));
-}
-
-/// The standard shape of the tax department, with these keys of its own.
-fn own(base_url: &str, keys: &str) -> Connected {
-    Connected::to(&format!("[tax]\nbase_url = \"{base_url}\"\n{keys}"))
-}
-
-#[tokio::test]
-async fn a_connector_says_for_how_long_its_answers_are_used_where_the_department_does_not() {
-    use EvidenceStatus::{Cached, Fresh};
-    for (keys, general, headers, second) in [
-        ("", 0, &[][..], Fresh),
-        ("cache_seconds = 60", 0, &[], Cached),
-        ("cache_seconds = 0", 60, &[], Fresh),
-        ("", 60, &[], Cached),
-        // What the department states goes first.
-        ("cache_seconds = 60", 0, &["cache-control: max-age=0"], Fresh),
-        ("cache_seconds = 60", 0, &["cache-control: no-store"], Fresh),
-    ] {
-        let department =
-            Department::start(Behaviour::with_headers(200, headers, sample(SourceKind::Tax).as_bytes().to_vec())).await;
-        let mut connected = own(&department.base_url(), keys);
-        connected.settings.cache_seconds = general;
-        let sources = connected.sources();
-        let mut seen = Vec::new();
-        for _ in 0..2 {
-            seen.push(line(&sources.gather(&pass(), now()).await, SourceKind::Tax).status);
-        }
-        assert_eq!(seen, [Fresh, second], "{keys}, {general}, {headers:?}");
-    }
-    let connected = own("http://127.0.0.1:9", "cache_seconds = 86401");
-    let refusal = Sources::new(&connected.settings, Metrics::new().unwrap()).err().unwrap().to_string();
-    assert!(refusal.contains("tax.cache_seconds") && refusal.contains("cache_seconds_max"), "{refusal}");
-}
-
-#[tokio::test]
-async fn a_connector_says_after_how_many_days_its_records_are_stale() {
-    let department = Department::start(Behaviour::well(SourceKind::Tax)).await;
-    for (keys, status) in
-        [("stale_after_days = 1", EvidenceStatus::Stale), ("stale_after_days = 3650", EvidenceStatus::Fresh)]
-    {
-        assert_eq!(own(&department.base_url(), keys).tax().await.status, status, "{keys}");
-    }
 }

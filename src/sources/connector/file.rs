@@ -36,6 +36,7 @@ struct ConnectorWire {
     headers: BTreeMap<String, String>,
     stale_after_days: Option<i32>,
     cache_seconds: Option<u64>,
+    charset: Option<String>,
     #[serde(default)]
     absent_statuses: Vec<u16>,
     auth: Option<AuthWire>,
@@ -227,6 +228,19 @@ impl Reading<'_, '_> {
                 self.tell("tls", error);
                 return None;
             }
+        };
+        let client = match &wire.charset {
+            None => client,
+            Some(charset) => match client.reading(charset) {
+                Some(client) => client,
+                None => {
+                    self.tell(
+                        "charset",
+                        format!("{charset:?} is no encoding that is known; write gbk, gb18030, big5 or utf-8"),
+                    );
+                    return None;
+                }
+            },
         };
         let connector = Connector {
             name: name.to_owned(),

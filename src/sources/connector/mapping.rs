@@ -5,7 +5,7 @@ mod compile;
 
 use serde_json::{Map, Value};
 
-use super::pointer::{Pointer, Scope, content, kind, scalar};
+use super::pointer::{Pointer, Scope, is_nothing, kind, scalar};
 use super::value::{Writing, power};
 use crate::domain::Uscc;
 use crate::sources::reply::Breach;
@@ -39,6 +39,8 @@ enum Source {
 #[derive(Debug, Clone, PartialEq)]
 struct Single {
     from: Vec<Pointer>,
+    /// Whether the values of all places, joined by `-`, make the value; otherwise the first that is there does.
+    join: bool,
     unit_from: Option<Pointer>,
     writing: Writing,
     /// Values that mean null.
@@ -62,6 +64,8 @@ enum Missing {
 #[derive(Debug, Clone, PartialEq)]
 struct Object {
     from: Option<Pointer>,
+    /// Values that mean null.
+    nothing: Vec<String>,
     picked: Vec<Condition>,
     when: Missing,
     fields: Vec<Entry>,
@@ -70,7 +74,11 @@ struct Object {
 #[derive(Debug, Clone, PartialEq)]
 struct Rows {
     from: Pointer,
+    /// Values that mean null.
+    nothing: Vec<String>,
     keyed: bool,
+    /// Where in each entry of the list its rows lie.
+    inner: Option<Pointer>,
     group_by: Option<Pointer>,
     picked: Vec<Condition>,
     sort: Vec<String>,
@@ -88,7 +96,7 @@ struct Condition {
 impl Mapping {
     /// The JSON form of the record, with the firm's code; or what in the reply is not as the mapping says.
     pub(super) fn apply(&self, reply: &Value, uscc: &Uscc) -> Result<Value, Breach> {
-        let scope = Scope { root: reply, here: reply, at: String::new(), key: None };
+        let scope = Scope { root: reply, here: reply, at: String::new(), key: None, outer: None };
         self.about(&scope, uscc)?;
         let mut record = object(&self.fields, &scope)?;
         record.insert("uscc".into(), Value::from(uscc.as_str()));
@@ -151,6 +159,9 @@ impl Missing {
 
 impl Single {
     fn value(&self, scope: &Scope<'_>) -> Result<Option<Value>, Breach> {
+        if self.join {
+            return self.joined(scope);
+        }
         let mut last = (None, String::new());
         for from in &self.from {
             last = match scope.key {
@@ -168,13 +179,27 @@ impl Single {
         self.when.stand_in(last.0, &last.1)
     }
 
+    fn joined(&self, scope: &Scope<'_>) -> Result<Option<Value>, Breach> {
+        let mut texts = Vec::new();
+        for from in &self.from {
+            if let (true, Some(key)) = (from.is_key(), scope.key) {
+                texts.push(key.to_owned());
+                continue;
+            }
+            match from.find(scope) {
+                (Some(value), at) if !self.is_nothing(value) => texts.push(single(value, &at)?),
+                (none, at) => return self.when.stand_in(none, &at),
+            }
+        }
+        self.writing.read(&texts.join("-"), None).map(Some).map_err(|problem| Breach::at(&scope.at, problem))
+    }
+
     fn is_nothing(&self, value: &Value) -> bool {
-        content(value).is_null() || scalar(value).is_some_and(|text| self.nothing.contains(&text))
+        is_nothing(value, &self.nothing)
     }
 
     fn read(&self, value: &Value, at: &str, scope: &Scope<'_>) -> Result<Value, Breach> {
-        let text = scalar(value)
-            .ok_or_else(|| Breach::at(at, format!("is {} where a single value was expected", kind(value))))?;
+        let text = single(value, at)?;
         let stated = self.unit_from.as_ref().map(|pointer| self.unit(pointer, scope)).transpose()?;
         self.writing.read(&text, stated).map_err(|problem| Breach::at(at, problem))
     }
@@ -191,6 +216,10 @@ impl Single {
     }
 }
 
+fn single(value: &Value, at: &str) -> Result<String, Breach> {
+    scalar(value).ok_or_else(|| Breach::at(at, format!("is {} where a single value was expected", kind(value))))
+}
+
 impl Object {
     fn value(&self, scope: &Scope<'_>) -> Result<Option<Value>, Breach> {
         let (here, at) = match &self.from {
@@ -198,10 +227,10 @@ impl Object {
             None => (Some(scope.here), scope.at.clone()),
         };
         let here = match here {
-            Some(value) if !value.is_null() => value,
+            Some(value) if !is_nothing(value, &self.nothing) => value,
             none => return self.when.stand_in(none, &at),
         };
-        let inner = |here, at| Scope { root: scope.root, here, at, key: scope.key };
+        let inner = |here, at| Scope { root: scope.root, here, at, key: scope.key, outer: scope.outer };
         let inner = match self.picked.is_empty() {
             true => inner(here, at),
             false => {
@@ -241,56 +270,68 @@ fn picks(conditions: &[Condition], row: &Value) -> bool {
     conditions.iter().all(|c| c.at.walk(row).and_then(scalar).is_some_and(|text| c.one_of.contains(&text)))
 }
 
+/// A row, its place, and what it is part of.
+struct Row<'v> {
+    here: &'v Value,
+    at: String,
+    key: Option<&'v str>,
+    outer: Option<&'v Value>,
+}
+
 impl Rows {
-    fn value(&self, scope: &Scope<'_>) -> Result<Option<Value>, Breach> {
+    fn value<'v>(&self, scope: &Scope<'v>) -> Result<Option<Value>, Breach> {
         let (value, at) = self.from.find(scope);
         let list = match value {
-            Some(value) if !value.is_null() => value,
+            Some(value) if !is_nothing(value, &self.nothing) => value,
             none => return self.when.stand_in(none, &at),
         };
-        let mut made = match list {
+        let entry = |here: &'v Value, at, key: Option<&'v str>| Row { here, at, key, outer: None };
+        let entries: Vec<Row<'_>> = match list {
             Value::Object(entries) if self.keyed => {
-                let rows = entries.iter().map(|(key, row)| (row, format!("{at}/{}", escaped(key)), Some(key.as_str())));
-                self.made(scope, rows)?
+                let row = |(key, row): (&'v String, &'v Value)| {
+                    entry(row, format!("{at}/{}", escaped(key)), Some(key.as_str()))
+                };
+                entries.iter().map(row).collect()
             }
             Value::Array(_) | Value::Object(_) if !self.keyed => {
-                let rows = items(list).into_iter().enumerate().map(|(row, value)| (value, format!("{at}/{row}"), None));
-                self.made(scope, rows)?
+                let rows = items(list).into_iter().enumerate();
+                rows.map(|(row, value)| entry(value, format!("{at}/{row}"), None)).collect()
             }
             other if self.keyed => {
                 return Err(Breach::at(at, format!("is {} where entries by name were expected", kind(other))));
             }
             other => return Err(Breach::at(at, format!("is {} where a list was expected", kind(other)))),
         };
+        let rows = match &self.inner {
+            Some(inner) => inside(entries, inner)?,
+            None => entries,
+        };
+        let mut made = self.made(scope, rows)?;
         if !self.sort.is_empty() {
             made.sort_by(|a, b| compare(&self.sort, a, b));
         }
         Ok(Some(Value::Array(made)))
     }
 
-    fn made<'v>(
-        &self,
-        scope: &Scope<'v>,
-        rows: impl Iterator<Item = (&'v Value, String, Option<&'v str>)>,
-    ) -> Result<Vec<Value>, Breach> {
-        let picked = rows.filter(|(row, _, _)| picks(&self.picked, row));
+    fn made(&self, scope: &Scope<'_>, rows: Vec<Row<'_>>) -> Result<Vec<Value>, Breach> {
+        let root = scope.root;
+        let picked = rows.into_iter().filter(|row| picks(&self.picked, row.here));
         let Some(group_by) = &self.group_by else {
-            return picked
-                .map(|(here, at, key)| self.row(&Scope { root: scope.root, here, at, key }))
-                .collect::<Result<_, _>>();
+            let made = picked.map(|Row { here, at, key, outer }| self.row(&Scope { root, here, at, key, outer }));
+            return made.collect();
         };
         let mut groups: Vec<(String, String, Vec<Value>)> = Vec::new();
-        for (row, at, _) in picked {
-            let by = group_by.walk(row).and_then(scalar);
+        for Row { here, at, .. } in picked {
+            let by = group_by.walk(here).and_then(scalar);
             let by = by.ok_or_else(|| Breach::at(&at, "lacks the value that rows are grouped by"))?;
             match groups.iter_mut().find(|(name, _, _)| *name == by) {
-                Some((_, _, rows)) => rows.push(row.clone()),
-                None => groups.push((by, at, vec![row.clone()])),
+                Some((_, _, rows)) => rows.push(here.clone()),
+                None => groups.push((by, at, vec![here.clone()])),
             }
         }
         let made = groups.into_iter().map(|(_, at, rows)| {
             let group = Value::Array(rows);
-            self.row(&Scope { root: scope.root, here: &group, at, key: None })
+            self.row(&Scope { root, here: &group, at, key: None, outer: None })
         });
         made.collect()
     }
@@ -298,6 +339,24 @@ impl Rows {
     fn row(&self, scope: &Scope<'_>) -> Result<Value, Breach> {
         object(&self.fields, scope).map(Value::Object)
     }
+}
+
+/// The rows that lie at `inner` in each of the entries. An entry must have them, be it none.
+fn inside<'v>(entries: Vec<Row<'v>>, inner: &Pointer) -> Result<Vec<Row<'v>>, Breach> {
+    let mut rows = Vec::new();
+    for entry in entries {
+        let at = format!("{}{}", entry.at, inner.text());
+        match inner.walk(entry.here) {
+            Some(list @ (Value::Array(_) | Value::Object(_))) => {
+                let inside = items(list).into_iter().enumerate();
+                let (key, outer) = (entry.key, Some(entry.here));
+                rows.extend(inside.map(|(row, here)| Row { here, at: format!("{at}/{row}"), key, outer }));
+            }
+            Some(other) => return Err(Breach::at(at, format!("is {} where a list was expected", kind(other)))),
+            None => return Err(Breach::at(at, "is not there; `inner` says that each entry has its rows there")),
+        }
+    }
+    Ok(rows)
 }
 
 /// The order of two rows by these fields; months and days sort as they are written.

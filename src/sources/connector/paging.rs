@@ -1,10 +1,11 @@
 //! Replies in pages: which comes next, and one whole reply of all of them.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::pointer::{Pointer, scalar};
 use super::template::Name;
+use crate::sources::client::Headers;
 use crate::sources::failure::Failure;
 
 /// Pages that are read where the connector does not say, and at most.
@@ -25,6 +26,8 @@ pub(super) struct PagingWire {
     total_items: Option<String>,
     has_more: Option<String>,
     next: Option<String>,
+    #[serde(default)]
+    keyed: bool,
     pages_max: Option<u32>,
 }
 
@@ -61,11 +64,52 @@ pub(super) struct Paging {
     items: Vec<Pointer>,
     pub(super) size: u64,
     pub(super) first: u64,
-    total_pages: Option<Pointer>,
-    total_items: Option<Pointer>,
-    has_more: Option<Pointer>,
-    next: Option<Pointer>,
+    total_pages: Option<Told>,
+    total_items: Option<Told>,
+    has_more: Option<Told>,
+    next: Option<Told>,
+    /// The lists are objects, whose entries are the rows, or lists of them.
+    keyed: bool,
     pub(super) pages_max: u32,
+}
+
+/// Where a page tells how it goes on.
+enum Told {
+    Body(Pointer),
+    /// A header of the reply; of `Link`, the address with `rel="next"`.
+    Header(String),
+}
+
+impl Told {
+    /// Reads a JSON pointer, or `header:NAME`.
+    fn parse(text: &str) -> Result<Told, String> {
+        match text.strip_prefix("header:") {
+            Some(name) if Headers::can_have(name) => Ok(Told::Header(name.to_owned())),
+            Some(name) => Err(format!("{name:?} is no name of a header")),
+            None => Pointer::parse(text).map(Told::Body),
+        }
+    }
+
+    fn find(&self, page: &Value, headers: &Headers) -> Option<String> {
+        match self {
+            Told::Body(at) => at.walk(page).and_then(scalar),
+            Told::Header(name) if name.eq_ignore_ascii_case("link") => next_link(&headers.get(name)?),
+            Told::Header(name) => headers.get(name),
+        }
+    }
+}
+
+/// The address of the next page in a `Link` header (RFC 8288).
+fn next_link(header: &str) -> Option<String> {
+    header.split('<').skip(1).find_map(|link| {
+        let (address, parameters) = link.split_once('>')?;
+        let is_next =
+            parameters.split([';', ',']).filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
+                let mut words = value.trim().trim_matches('"').split_whitespace();
+                name.trim().eq_ignore_ascii_case("rel") && words.any(|word| word.eq_ignore_ascii_case("next"))
+            });
+        is_next.then(|| address.trim().to_owned())
+    })
 }
 
 /// The pages so far.
@@ -130,15 +174,23 @@ impl Paging {
                 Pointer::here()
             })
         };
+        let items = items.into_iter().map(&mut pointer).collect();
+        let mut told = |text: String| {
+            Told::parse(&text).unwrap_or_else(|problem| {
+                problems.push(format!("{path}: {problem}"));
+                Told::Body(Pointer::here())
+            })
+        };
         Paging {
             style: wire.style,
-            items: items.into_iter().map(&mut pointer).collect(),
+            items,
             size: wire.size,
             first: wire.first,
-            total_pages: wire.total_pages.map(&mut pointer),
-            total_items: wire.total_items.map(&mut pointer),
-            has_more: wire.has_more.map(&mut pointer),
-            next: wire.next.map(&mut pointer),
+            total_pages: wire.total_pages.map(&mut told),
+            total_items: wire.total_items.map(&mut told),
+            has_more: wire.has_more.map(&mut told),
+            next: wire.next.map(&mut told),
+            keyed: wire.keyed,
             pages_max,
         }
     }
@@ -148,6 +200,7 @@ impl Paging {
         let rows = |at: &Pointer| match at.walk(page) {
             None | Some(Value::Null) => 0,
             Some(Value::Array(rows)) => rows.len() as u64,
+            Some(Value::Object(entries)) if self.keyed => entries.values().map(|entry| rows_of_entry(entry)).sum(),
             Some(_) => 1,
         };
         self.items.iter().map(rows).sum()
@@ -163,17 +216,20 @@ impl Paging {
     pub(super) fn add(&self, gathered: &mut Gathered, page: &Value) -> Result<(), Failure> {
         gathered.pages += 1;
         let wrong = |problem| Failure::Paging { page: gathered.pages, problem };
-        let mut added = 0;
         for at in &self.items {
             let rows: Vec<Value> = match at.walk(page) {
                 None | Some(Value::Null) => continue,
+                Some(Value::Object(entries)) if self.keyed => {
+                    let whole = at.walk_mut(&mut gathered.whole);
+                    whole.and_then(|whole| add_entries(whole, entries)).ok_or_else(|| wrong("repeats an entry"))?;
+                    continue;
+                }
                 Some(Value::Array(rows)) => rows.clone(),
                 // A list of one that became an object on its way from XML.
                 Some(one) => vec![one.clone()],
             };
-            added += rows.len() as u64;
             let list =
-                at.walk_mut(&mut gathered.whole).ok_or_else(|| wrong("has a list that the first page has not"))?;
+                at.walk_mut(&mut gathered.whole).ok_or_else(|| wrong("has a list for which the first has no place"))?;
             match list {
                 Value::Array(list) => list.extend(rows),
                 Value::Null => *list = Value::Array(rows),
@@ -183,22 +239,22 @@ impl Paging {
                 }
             }
         }
-        gathered.rows += added;
+        gathered.rows += self.rows(page);
         Ok(())
     }
 
     /// What comes after `page`, the last of `gathered`.
-    pub(super) fn next(&self, gathered: &mut Gathered, page: &Value) -> Result<Next, Failure> {
+    pub(super) fn next(&self, gathered: &mut Gathered, page: &Value, headers: &Headers) -> Result<Next, Failure> {
         let number = gathered.pages;
         let wrong = |problem| Failure::Paging { page: number, problem };
-        let count = |at: &Pointer| {
-            let said = at.walk(page).and_then(scalar).and_then(|text| text.parse::<u64>().ok());
+        let count = |at: &Told| {
+            let said = at.find(page, headers).and_then(|text| text.parse::<u64>().ok());
             said.ok_or_else(|| wrong("does not say in a whole number how much there is"))
         };
         let rows = self.rows(page);
         let next = match &self.next {
             Some(at) => {
-                let follows = at.walk(page).and_then(scalar).filter(|text| !text.is_empty() && text != "false");
+                let follows = at.find(page, headers).filter(|text| !text.is_empty() && text != "false");
                 if follows.is_some() && follows == gathered.last {
                     return Err(wrong("leads back to itself"));
                 }
@@ -208,7 +264,7 @@ impl Paging {
             None => None,
         };
         let more = if let Some(at) = &self.has_more {
-            match at.walk(page).and_then(scalar).as_deref() {
+            match at.find(page, headers).as_deref() {
                 Some("true" | "1" | "Y" | "y") => true,
                 Some("false" | "0" | "N" | "n") => false,
                 _ => return Err(wrong("does not say with true or false whether there is more")),
@@ -240,6 +296,29 @@ impl Paging {
     }
 }
 
+/// An entry is a row, or a list of rows.
+fn rows_of_entry(entry: &Value) -> u64 {
+    entry.as_array().map_or(1, |rows| rows.len() as u64)
+}
+
+/// Adds the entries of a further page; an entry that is there already goes on, where it is a list, and otherwise is one too many.
+fn add_entries(whole: &mut Value, entries: &Map<String, Value>) -> Option<()> {
+    if whole.is_null() {
+        *whole = Value::Object(Map::new());
+    }
+    let all = whole.as_object_mut()?;
+    for (name, entry) in entries {
+        match (all.get_mut(name), entry) {
+            (None, entry) => {
+                all.insert(name.clone(), entry.clone());
+            }
+            (Some(Value::Array(rows)), Value::Array(more)) => rows.extend(more.iter().cloned()),
+            (Some(_), _) => return None,
+        }
+    }
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,7 +347,7 @@ mod tests {
             ("style = \"next_link\"\nitems = \"/l\"\nnext = \"/c\"", json!({"l": [1, 2]}), false),
         ] {
             let paging = paging(toml);
-            let next = paging.next(&mut paging.begin(page.clone()), &page).unwrap();
+            let next = paging.next(&mut paging.begin(page.clone()), &page, &Headers::default()).unwrap();
             assert_eq!(next != Next::End, more, "{toml}: {page}");
         }
     }
@@ -278,11 +357,11 @@ mod tests {
         let problem = |toml: &str, pages: &[Value]| {
             let paging = paging(toml);
             let mut gathered = paging.begin(pages[0].clone());
-            let mut next = paging.next(&mut gathered, &pages[0]);
+            let mut next = paging.next(&mut gathered, &pages[0], &Headers::default());
             for page in &pages[1..] {
                 assert!(matches!(next, Ok(Next::Page(_))), "{next:?}");
                 paging.add(&mut gathered, page).unwrap();
-                next = paging.next(&mut gathered, page);
+                next = paging.next(&mut gathered, page, &Headers::default());
             }
             next.unwrap_err().to_string()
         };
@@ -306,5 +385,50 @@ mod tests {
         paging.add(&mut gathered, &json!({"a": null, "b": {"row": [{"x": 3}]}})).unwrap();
         assert_eq!(gathered.whole, json!({"a": [1, 2, 3], "b": {"row": [{"x": 1}, {"x": 2}, {"x": 3}]}}));
         assert_eq!((gathered.pages, gathered.rows), (3, 6));
+    }
+
+    #[test]
+    fn a_list_is_null_at_the_end_only_where_no_page_brings_any_of_it() {
+        let paging = paging("style = \"page\"\nitems = [\"/d/a\", \"/d/b\", \"/d/c\"]\nsize = 2\ntotal_items = \"/n\"");
+        let pages = [
+            json!({"n": 5, "d": {"a": [1, 2], "b": [], "c": null}}),
+            json!({"n": 5, "d": {"a": [3], "b": [4], "c": null}}),
+            json!({"n": 5, "d": {"b": [5], "c": null}}),
+        ];
+        let mut gathered = paging.begin(pages[0].clone());
+        for page in &pages[1..] {
+            assert_eq!(paging.next(&mut gathered, page, &Headers::default()), Ok(Next::Page(None)));
+            paging.add(&mut gathered, page).unwrap();
+        }
+        assert_eq!(paging.next(&mut gathered, &pages[2], &Headers::default()), Ok(Next::End));
+        assert_eq!(gathered.whole["d"], json!({"a": [1, 2, 3], "b": [4, 5], "c": null}));
+        // A list that the first page leaves out, since none of its rows are there, is no other list.
+        let mut gathered = paging.begin(json!({"n": 2, "d": {"a": [1]}}));
+        paging.add(&mut gathered, &json!({"n": 2, "d": {"b": [2]}})).unwrap();
+        assert_eq!(gathered.whole["d"], json!({"a": [1], "b": [2]}));
+    }
+
+    #[test]
+    fn entries_by_name_come_together_and_one_that_was_divided_goes_on() {
+        let paging = paging("style = \"cursor\"\nitems = \"/m\"\nnext = \"/c\"\nkeyed = true");
+        let mut gathered = paging.begin(json!({"m": {"2026/10": [1, 2]}}));
+        paging.add(&mut gathered, &json!({"m": {"2026/10": [3], "2026/09": [4]}})).unwrap();
+        assert_eq!(gathered.whole["m"], json!({"2026/10": [1, 2, 3], "2026/09": [4]}));
+        assert_eq!(gathered.rows, 4);
+        let mut gathered = paging.begin(json!({"m": {"2026/10": {"a": 1}}}));
+        let refused = paging.add(&mut gathered, &json!({"m": {"2026/10": {"a": 2}}})).unwrap_err();
+        assert!(refused.to_string().contains("repeats an entry"), "{refused}");
+    }
+
+    #[test]
+    fn the_next_page_of_a_link_header_is_the_one_that_is_called_next() {
+        for (header, next) in [
+            ("<https://h/a?page=2>; rel=\"next\", <https://h/a?page=9>; rel=\"last\"", Some("https://h/a?page=2")),
+            ("</a?x=1,2>; rel=first, </a?x=3>; title=\"b\"; rel=\"next last\"", Some("/a?x=3")),
+            ("<https://h/a?page=1>; rel=\"prev\"", None),
+            ("", None),
+        ] {
+            assert_eq!(next_link(header).as_deref(), next, "{header}");
+        }
     }
 }

@@ -3,23 +3,32 @@
 use serde_json::Value;
 
 /// A place in a reply. Relative to where the mapping stands (the reply, an object's `from`, a row); after `^` relative to the
-/// whole reply.
+/// whole reply, after `..` to the entry that holds the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pointer {
-    from_root: bool,
+    start: Start,
     tokens: Vec<String>,
     text: String,
 }
 
+/// What a pointer is relative to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Here,
+    Root,
+    Outer,
+}
+
 impl Pointer {
-    /// Reads `/a/0/b`, `^/a/b`, nothing for the place itself, or `@key`, the name of a row that is an entry of an object.
+    /// Reads `/a/0/b`, `^/a/b`, `../a/b`, nothing for the place itself, or `@key`, the name of a row that is an entry of an object.
     pub(super) fn parse(text: &str) -> Result<Pointer, String> {
         if text == "@key" {
-            return Ok(Pointer { from_root: false, tokens: Vec::new(), text: text.to_owned() });
+            return Ok(Pointer { start: Start::Here, tokens: Vec::new(), text: text.to_owned() });
         }
-        let (from_root, path) = match text.strip_prefix('^') {
-            Some(path) => (true, path),
-            None => (false, text),
+        let (start, path) = match (text.strip_prefix('^'), text.strip_prefix("..")) {
+            (Some(path), _) => (Start::Root, path),
+            (None, Some(path)) => (Start::Outer, path),
+            (None, None) => (Start::Here, text),
         };
         if !path.is_empty() && !path.starts_with('/') {
             return Err(format!(
@@ -28,12 +37,12 @@ impl Pointer {
         }
         let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
         let tokens = path.split('/').skip(1).map(unescape).collect();
-        Ok(Pointer { from_root, tokens, text: path.to_owned() })
+        Ok(Pointer { start, tokens, text: path.to_owned() })
     }
 
     /// The place itself.
     pub(super) fn here() -> Pointer {
-        Pointer { from_root: false, tokens: Vec::new(), text: String::new() }
+        Pointer { start: Start::Here, tokens: Vec::new(), text: String::new() }
     }
 
     /// Whether this is the name of a row, written `@key`.
@@ -43,11 +52,17 @@ impl Pointer {
 
     /// The value here, if there is one, and its place in the whole reply.
     pub(super) fn find<'v>(&self, scope: &Scope<'v>) -> (Option<&'v Value>, String) {
-        let (start, at) = match self.from_root {
-            true => (scope.root, ""),
-            false => (scope.here, scope.at.as_str()),
+        let (start, at) = match self.start {
+            Start::Root => (Some(scope.root), ""),
+            Start::Here => (Some(scope.here), scope.at.as_str()),
+            Start::Outer => (scope.outer, ".."),
         };
-        (self.walk(start), format!("{at}{}", self.text))
+        (start.and_then(|start| self.walk(start)), format!("{at}{}", self.text))
+    }
+
+    /// Whether it is relative to the place where it is used.
+    pub(super) fn is_relative(&self) -> bool {
+        self.start == Start::Here
     }
 
     /// As written.
@@ -60,9 +75,17 @@ impl Pointer {
         self.tokens.iter().try_fold(start, |value, token| step(value, token))
     }
 
-    /// The value below `start`, to be changed. Strict: no step is forgiven.
+    /// The value below `start`, to be changed; null is put there where the object that should hold it has no such field. Strict: no
+    /// other step is forgiven.
     pub(super) fn walk_mut<'v>(&self, start: &'v mut Value) -> Option<&'v mut Value> {
-        start.pointer_mut(&self.text)
+        let (Some((parent, _)), Some(last)) = (self.text.rsplit_once('/'), self.tokens.last()) else {
+            return Some(start);
+        };
+        match start.pointer_mut(parent)? {
+            Value::Object(fields) => Some(fields.entry(last.as_str()).or_insert(Value::Null)),
+            Value::Array(items) => items.get_mut(last.parse::<usize>().ok()?),
+            _ => None,
+        }
     }
 }
 
@@ -93,8 +116,10 @@ pub(super) struct Scope<'v> {
     pub(super) here: &'v Value,
     /// The place of `here` in the reply.
     pub(super) at: String,
-    /// The name of `here`, where it is an entry of an object that is read as rows.
+    /// The name of `here`, or of the entry that holds it, where the entries of an object are read as rows.
     pub(super) key: Option<&'v str>,
+    /// The entry that holds `here`, where the rows are inside the entries of a list.
+    pub(super) outer: Option<&'v Value>,
 }
 
 /// The text inside an element that XML became: `{"@unit": "元", "#text": "5"}` is 5 as much as `5` is.
@@ -111,6 +136,20 @@ pub(super) fn scalar(value: &Value) -> Option<String> {
         Value::Bool(yes) => Some(yes.to_string()),
         Value::Null | Value::Object(_) | Value::Array(_) => None,
     }
+}
+
+/// Whether this is null, or one of the values that mean as much; `[]` and `{}` stand for a list and an object without anything.
+pub(super) fn is_nothing(value: &Value, nothing: &[String]) -> bool {
+    let written = match content(value) {
+        Value::Null => return true,
+        Value::Array(items) if items.is_empty() => "[]".to_owned(),
+        Value::Object(fields) if fields.is_empty() => "{}".to_owned(),
+        value => match scalar(value) {
+            Some(text) => text,
+            None => return false,
+        },
+    };
+    nothing.contains(&written)
 }
 
 /// What kind of value this is, for a message that must not quote it.

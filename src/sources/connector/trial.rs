@@ -121,6 +121,8 @@ pub async fn probe(
 impl Connector {
     fn read_sample(&self, sample: &[u8], uscc: Option<&Uscc>, now: Timestamp) -> Result<Value, Misread> {
         let bare = |breach: Breach| Misread { problem: breach.to_string(), value: None };
+        let in_utf8 = self.client.in_utf8(sample.to_vec(), None);
+        let sample = &in_utf8.map_err(|failure| Misread { problem: failure.to_string(), value: None })?;
         let whole = reply::json(sample).map_err(bare)?;
         let found = match &self.mapping {
             Some(mapping) => mapping.code_in(&whole),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -42,11 +42,16 @@ pub(super) enum Unit {
     Stated,
 }
 
+/// The word of `values` that stands for all that are not named.
+const ANY_OTHER: &str = "*";
+
 /// How a day or month is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Format {
     /// In the directives of strftime.
     Strftime(String),
+    /// As ISO 8601 has it: a day, or with a time of day; with an offset or `Z` the day in China is meant.
+    Iso,
     /// Seconds since 1970.
     EpochSeconds,
     /// Milliseconds since 1970.
@@ -119,7 +124,11 @@ impl Writing {
     pub(super) fn read(&self, text: &str, stated: Option<i32>) -> Result<Value, String> {
         let mapped = match self.values.is_empty() {
             true => text,
-            false => self.values.get(text).ok_or("is none of the words that `values` of the mapping names")?,
+            false => self
+                .values
+                .get(text)
+                .or_else(|| self.values.get(ANY_OTHER))
+                .ok_or("is none of the words that `values` of the mapping names")?,
         };
         match self.holds {
             Holds::Text => Ok(json!(mapped)),
@@ -207,6 +216,7 @@ impl Format {
     /// Reads a format of the configuration.
     pub(super) fn of(text: &str) -> Format {
         match text {
+            "iso" => Format::Iso,
             "epoch_s" => Format::EpochSeconds,
             "epoch_ms" => Format::EpochMillis,
             "quarter" => Format::Quarter,
@@ -218,6 +228,7 @@ impl Format {
     pub(super) fn text(&self) -> &str {
         match self {
             Format::Strftime(format) => format,
+            Format::Iso => "iso",
             Format::EpochSeconds => "epoch_s",
             Format::EpochMillis => "epoch_ms",
             Format::Quarter => "quarter",
@@ -237,11 +248,20 @@ impl Format {
         match self {
             Format::Strftime(format) => {
                 let told = BrokenDownTime::parse(format, text).ok()?;
+                // With its offset an instant is known, and with that the day in China.
+                if let (Some(_), Ok(instant)) = (told.offset(), told.to_timestamp()) {
+                    return day_of(instant);
+                }
                 match told.to_date() {
                     Ok(date) => Some((date, true)),
                     Err(_) => Some((Date::new(told.year()?, told.month()?, 1).ok()?, false)),
                 }
             }
+            Format::Iso => match (text.parse::<Timestamp>(), text.parse::<DateTime>()) {
+                (Ok(instant), _) => day_of(instant),
+                (_, Ok(local)) => Some((local.date(), true)),
+                _ => None,
+            },
             Format::EpochSeconds => day_of(Timestamp::from_second(Decimal::parse(text)?.whole()?).ok()?),
             Format::EpochMillis => day_of(Timestamp::from_millisecond(Decimal::parse(text)?.whole()?).ok()?),
             Format::Quarter => quarter(text),
@@ -326,6 +346,11 @@ mod tests {
     #[case("2026/10/31 09:08:07", "%Y/%m/%d %H:%M:%S", "2026-10-31")]
     #[case("1793376000000", "epoch_ms", "2026-10-31")]
     #[case("1793376000", "epoch_s", "2026-10-31")]
+    #[case("2026-10-31", "iso", "2026-10-31")]
+    #[case("2026-10-31T08:09:10", "iso", "2026-10-31")]
+    #[case("2026-10-31T00:00:00+08:00", "iso", "2026-10-31")]
+    #[case("2026-10-30T16:00:00.000Z", "iso", "2026-10-31")]
+    #[case("2026-10-30 16:00:00 +0000", "%Y-%m-%d %H:%M:%S %z", "2026-10-31")]
     fn days_are_read_in_the_formats_that_departments_use(#[case] text: &str, #[case] format: &str, #[case] day: &str) {
         let mut writing = writing(Holds::Day);
         writing.formats = vec![Format::of(format)];

@@ -34,6 +34,7 @@ impl OneOrMany {
 #[serde(deny_unknown_fields)]
 struct SingleWire {
     from: Option<OneOrMany>,
+    join: Option<Vec<String>>,
     value: Option<Toml>,
     unit: Option<String>,
     unit_from: Option<String>,
@@ -60,12 +61,14 @@ struct SingleWire {
 struct ObjectWire {
     from: Option<String>,
     #[serde(default)]
+    nothing: Vec<String>,
+    #[serde(default)]
     optional: bool,
     default: Option<String>,
     #[serde(default, rename = "where")]
     picked: BTreeMap<String, OneOrMany>,
 }
-const OBJECT_KEYS: &[&str] = &["from", "optional", "default", "where"];
+const OBJECT_KEYS: &[&str] = &["from", "nothing", "optional", "default", "where"];
 
 /// A field with rows, as written.
 #[derive(Deserialize)]
@@ -74,7 +77,10 @@ struct RowsWire {
     from: String,
     each: Table,
     #[serde(default)]
+    nothing: Vec<String>,
+    #[serde(default)]
     keyed: bool,
+    inner: Option<String>,
     group_by: Option<String>,
     #[serde(default, rename = "where")]
     picked: BTreeMap<String, OneOrMany>,
@@ -123,6 +129,15 @@ impl Compiler<'_> {
         })
     }
 
+    /// A pointer that is followed from a row.
+    fn of_row(&mut self, path: &str, key: &str, text: &str) -> Pointer {
+        let pointer = self.pointer(path, text);
+        if !pointer.is_relative() || pointer.is_key() {
+            self.tell(path, format!("`{key}` is relative to the row: {text:?} cannot stand here"));
+        }
+        pointer
+    }
+
     fn read<'de, T: Deserialize<'de>>(&mut self, path: &str, value: Toml) -> Option<T> {
         T::deserialize(value).map_err(|error| self.tell(path, error.to_string().trim())).ok()
     }
@@ -163,18 +178,30 @@ impl Compiler<'_> {
         };
         let wire: SingleWire = self.read(path, value)?;
         if let Some(constant) = wire.value {
-            if wire.from.is_some() {
-                self.tell(path, "has both `from` and `value`");
+            if wire.from.is_some() || wire.join.is_some() {
+                self.tell(path, "has both `value` and a place of one");
             }
             return self.constant(path, &constant, field).map(Source::Constant);
         }
-        let Some(from) = wire.from else {
-            self.tell(path, "needs `from`, a JSON pointer, or `value`, a constant");
-            return None;
+        let join = wire.join.is_some();
+        let from = match (wire.from, wire.join) {
+            (Some(from), None) => from.into_vec(),
+            (None, Some(join)) => join,
+            (Some(_), Some(_)) => {
+                self.tell(path, "has both `from` and `join`");
+                return None;
+            }
+            (None, None) => {
+                self.tell(path, "needs `from`, a JSON pointer, `join`, several, or `value`, a constant");
+                return None;
+            }
         };
-        let from: Vec<Pointer> = from.into_vec().iter().map(|text| self.pointer(path, text)).collect();
+        let from: Vec<Pointer> = from.iter().map(|text| self.pointer(path, text)).collect();
         if from.is_empty() {
-            self.tell(path, "`from` is empty");
+            self.tell(path, "names no place");
+        }
+        if join && !matches!(field.holds, Holds::Day | Holds::DayOrNever | Holds::Month | Holds::Text) {
+            self.tell(path, "`join` is for days, months and texts");
         }
         let unit = self.unit(path, wire.unit.as_deref(), wire.unit_from.is_some(), field);
         let unit_from = wire.unit_from.as_deref().map(|text| self.pointer(path, text));
@@ -201,7 +228,7 @@ impl Compiler<'_> {
             day: wire.day,
             plus_months: wire.plus_months,
         };
-        Some(Source::Single(Box::new(Single { from, unit_from, writing, nothing: wire.nothing, when })))
+        Some(Source::Single(Box::new(Single { from, join, unit_from, writing, nothing: wire.nothing, when })))
     }
 
     fn unit(&mut self, path: &str, unit: Option<&str>, stated_elsewhere: bool, field: &Field) -> Unit {
@@ -246,7 +273,7 @@ impl Compiler<'_> {
                 None => self.tell(
                     path,
                     format!(
-                        "the format {:?} does not read a date; write it like %Y%m%d, %Y年%m月%d日, %Y-%m-%d %H:%M:%S, or as epoch_s, \
+                        "the format {:?} does not read a date; write it like %Y%m%d, %Y年%m月%d日, %Y-%m-%d %H:%M:%S, or as iso, epoch_s, \
                          epoch_ms, quarter",
                         format.text()
                     ),
@@ -333,7 +360,7 @@ impl Compiler<'_> {
         };
         let from = wire.from.as_deref().map(|text| self.pointer(path, text));
         let picked = self.conditions(path, wire.picked);
-        Some(Object { from, picked, when, fields: self.fields(path, table, known) })
+        Some(Object { from, nothing: wire.nothing, picked, when, fields: self.fields(path, table, known) })
     }
 
     fn rows(&mut self, path: &str, value: Toml, field: &Field, known: &'static [Field]) -> Option<Rows> {
@@ -353,10 +380,15 @@ impl Compiler<'_> {
         if wire.keyed && wire.group_by.is_some() {
             self.tell(path, "has both `keyed` and `group_by`");
         }
+        if wire.inner.is_some() && wire.group_by.is_some() {
+            self.tell(path, "has both `inner` and `group_by`");
+        }
         Some(Rows {
             from: self.pointer(path, &wire.from),
+            nothing: wire.nothing,
             keyed: wire.keyed,
-            group_by: wire.group_by.as_deref().map(|text| self.pointer(path, text)),
+            inner: wire.inner.as_deref().map(|text| self.of_row(path, "inner", text)),
+            group_by: wire.group_by.as_deref().map(|text| self.of_row(path, "group_by", text)),
             picked: self.conditions(path, wire.picked),
             sort,
             when,
@@ -367,7 +399,7 @@ impl Compiler<'_> {
     fn conditions(&mut self, path: &str, picked: BTreeMap<String, OneOrMany>) -> Vec<Condition> {
         picked
             .into_iter()
-            .map(|(at, one_of)| Condition { at: self.pointer(path, &at), one_of: one_of.into_vec() })
+            .map(|(at, one_of)| Condition { at: self.of_row(path, "where", &at), one_of: one_of.into_vec() })
             .collect()
     }
 }

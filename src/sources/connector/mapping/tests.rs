@@ -164,6 +164,75 @@ fn rows_of_both_directions_become_one_month_and_entries_by_name_become_rows() {
 }
 
 #[test]
+fn rows_inside_entries_know_their_entry_and_a_month_may_be_in_two_places() {
+    let each = r#"
+        heads = "/人数"
+        base_fen = { from = "/base", unit = "qian_yuan" }
+        due_fen = { from = "/due", unit = "stated" }
+        paid_fen = { from = "../paid", unit = "yuan" }
+    "#;
+    let map = |list: &str, month: &str| {
+        format!(
+            "uscc = \"/h/code\"\nas_of = {{ from = \"/h/at\", format = \"epoch_ms\" }}\n[months]\n{list}\n[months.each]\nmonth = {month}\n{each}"
+        )
+    };
+    let row = |number: Value| json!({"m": number, "人数": "1,012", "base": "1,234.5", "due": "0.5万元"});
+    let head = json!({"code": firm().as_str().to_lowercase(), "at": 1_793_376_000_000i64});
+    let expected = |month: &str| json!({"month": month, "heads": 1012, "base_fen": 123_450_000, "due_fen": 500_000, "paid_fen": 700});
+
+    let years = json!({"h": head, "years": [{"y": 2025, "paid": 7, "months": [row(json!("12"))]}, {"y": 2026, "paid": 7, "months": []},
+                                            {"y": 2027, "paid": 7, "months": [row(json!(1))]}]});
+    let years_map = map("from = \"/years\"\ninner = \"/months\"", "{ join = [\"../y\", \"/m\"] }");
+    let read = applied(SourceKind::SocialInsurance, &years_map, &years).unwrap();
+    assert_eq!(read["months"], json!([expected("2025-12"), expected("2027-01")]));
+    assert_eq!(read["as_of"], "2026-10-31");
+
+    let entries = json!({"h": head, "by": {"2026/10": {"paid": 7, "rows": [row(json!(null))]}, "2026/09": {"paid": 7, "rows": [row(json!(null))]}}});
+    let keyed = "from = \"/by\"\nkeyed = true\ninner = \"/rows\"\nsort = \"month\"";
+    let keyed = map(keyed, "{ from = \"@key\", format = \"%Y/%m\" }");
+    let read = applied(SourceKind::SocialInsurance, &keyed, &entries).unwrap();
+    assert_eq!(read["months"], json!([expected("2026-09"), expected("2026-10")]));
+
+    for (pointer, value, place, problem) in [
+        ("/years/0/months", json!(null), "/years/0/months", "null where a list"),
+        ("/years/0", json!({"y": 2025, "paid": 7}), "/years/0/months", "is not there"),
+        ("/years/0/y", json!(null), "../y", "is null"),
+        ("/years/0/y", json!("二五"), "/years/0/months/0", "not a date of the format"),
+        ("/years/0/paid", json!("x"), "../paid", "not a number"),
+    ] {
+        let mut years = years.clone();
+        *years.pointer_mut(pointer).unwrap() = value;
+        let breach = applied(SourceKind::SocialInsurance, &years_map, &years).unwrap_err();
+        assert!(breach.pointer == place && breach.problem.contains(problem), "{breach}");
+    }
+}
+
+#[test]
+fn what_means_nothing_is_said_for_lists_and_objects_too_and_a_word_may_stand_for_all_others() {
+    let map = r#"
+        uscc = "/code"
+        as_of = { from = "/on", format = "iso" }
+        status = { from = "/state", values = { "是" = "normal", "注销" = "deregistered", "*" = "abnormal" } }
+        arrears = { from = "/owed", nothing = ["", "[]"], optional = true, amount_fen = { from = "/sum", unit = "yuan" } }
+        filings = { from = "/rows", nothing = ["--"], optional = true, each = { month = "/m", tax = { value = "vat" }, declared_revenue_fen = { value = 0 },
+            due_fen = { value = 0 }, paid_fen = { value = 0 }, due_on = "/on", filed_on = "/on" } }
+    "#;
+    let reply = |state: &str, owed: Value, rows: Value| {
+        let reply = json!({"code": firm(), "on": "2026-10-30T16:00:00Z", "state": state, "owed": owed, "rows": rows});
+        applied(SourceKind::Tax, map, &reply)
+    };
+    let bare = json!({"uscc": firm(), "as_of": "2026-10-31", "status": "normal"});
+    assert_eq!(reply("是", json!(""), json!("--")), Ok(bare.clone()));
+    assert_eq!(reply("是", json!([]), json!(null)), Ok(bare));
+    let full = reply("否", json!({"sum": 1}), json!([])).unwrap();
+    assert_eq!((&full["status"], &full["filings"]), (&json!("abnormal"), &json!([])));
+    assert_eq!(full["arrears"], json!({"amount_fen": 100}));
+    // Only what the mapping names means nothing.
+    assert!(reply("是", json!("--"), json!(null)).is_err());
+    assert!(reply("是", json!(null), json!("")).unwrap_err().problem.contains("a text where a list"));
+}
+
+#[test]
 fn a_wrong_mapping_is_explained_all_of_it_with_the_place_of_each_mistake() {
     let problems = compiled(
         SourceKind::Tax,
