@@ -254,7 +254,7 @@ impl Readiness {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// The last reload of model and policy was refused for this reason, or, with `None`, taken.
+    /// The last reload of model, policy and connectors was refused for this reason, or, with `None`, taken.
     pub fn reload(&self, refused: Option<String>) {
         *self.reload_refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
     }

@@ -60,7 +60,7 @@ struct Check {
 }
 
 /// Ready when the store takes writes and the service is not stopping. The model was verified when it was loaded; where a later
-/// reload was refused, the old one serves on and the answer says why.
+/// reload of model, policy and connectors was refused, the old ones serve on and the answer says why.
 async fn readyz(store: web::Data<Store>, decider: web::Data<Decider>, readiness: web::Data<Readiness>) -> HttpResponse {
     let written = tokio::time::timeout(PROBE_TIMEOUT, store.check_writable()).await;
     let (writable, detail) = match written {

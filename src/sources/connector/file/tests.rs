@@ -133,3 +133,14 @@ fn two_connectors_of_one_kind_are_refused() {
     let refusal = loaded("[tax]\n[other]\nkind = \"tax\"\n").err().unwrap();
     assert!(refusal.contains("is of the kind tax already"), "{refusal}");
 }
+
+#[test]
+fn an_encoding_or_a_header_that_cannot_be_is_refused() {
+    let map = "[tax.map]\nuscc = \"/u\"\nas_of = \"/d\"\n";
+    let refusal = loaded(&format!("[tax]\ncharset = \"klingon\"\n{map}")).err().unwrap();
+    assert!(refusal.contains("tax.charset: \"klingon\" is no encoding"), "{refusal}");
+    let paging = "[tax.paging]\nstyle = \"next_link\"\nitems = \"/l\"\nnext = \"header:a b\"\n";
+    let refusal = loaded(&format!("{paging}{map}")).err().unwrap();
+    assert!(refusal.contains("tax.paging: \"a b\" is no name of a header"), "{refusal}");
+    assert!(loaded(&format!("[tax]\ncharset = \"GB2312\"\n{map}")).is_ok());
+}

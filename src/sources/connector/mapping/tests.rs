@@ -229,7 +229,7 @@ fn what_means_nothing_is_said_for_lists_and_objects_too_and_a_word_may_stand_for
     assert_eq!(full["arrears"], json!({"amount_fen": 100}));
     // Only what the mapping names means nothing.
     assert!(reply("是", json!("--"), json!(null)).is_err());
-    assert!(reply("是", json!(null), json!("")).unwrap_err().problem.contains("a text where a list"));
+    assert!(reply("是", json!(null), json!("")).unwrap_err().problem.contains("an empty text where a list"));
 }
 
 #[test]
@@ -267,5 +267,41 @@ fn a_wrong_mapping_is_explained_all_of_it_with_the_place_of_each_mistake() {
         "x.map.filings.each.filed_on: cannot be optional",
     ] {
         assert!(problems.iter().any(|problem| problem.starts_with(expected)), "{expected}: {problems:#?}");
+    }
+}
+
+#[test]
+fn keys_of_a_mapping_that_exclude_each_other_are_refused() {
+    let problems = compiled(
+        SourceKind::SocialInsurance,
+        r#"
+        uscc = "/code"
+        as_of = { from = "/on", join = ["/y", "/m"] }
+        [months]
+        from = "/years"
+        inner = "../months"
+        group_by = "@key"
+        where = { "^/kind" = "x" }
+        [months.each]
+        month = { join = ["/y", "/m"], value = "2026-01" }
+        heads = { join = ["/a", "/b"] }
+        base_fen = { join = [], unit = "yuan" }
+        due_fen = { value = 0 }
+        paid_fen = { value = 0 }
+        "#,
+    )
+    .unwrap_err();
+    for (place, problem) in [
+        ("x.map.as_of", "both `from` and `join`"),
+        ("x.map.months", "both `inner` and `group_by`"),
+        ("x.map.months", "`inner` is relative to the row"),
+        ("x.map.months", "`group_by` is relative to the row"),
+        ("x.map.months", "`where` is relative to the row"),
+        ("x.map.months.each.month", "both `value` and a place"),
+        ("x.map.months.each.heads", "`join` is for days"),
+        ("x.map.months.each.base_fen", "names no place"),
+    ] {
+        let told = problems.iter().any(|told| told.starts_with(&format!("{place}: ")) && told.contains(problem));
+        assert!(told, "{place}: {problem}: {problems:?}");
     }
 }
