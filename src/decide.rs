@@ -26,6 +26,7 @@ use appraisals::Appraisals;
 use asking::open_case;
 pub use asking::{Asker, DecideError, Decided};
 pub use departments::SourceHealth;
+use departments::keeping_rejected;
 pub use disputes::{fact_of_code, reason_rests_on};
 pub use engine::{Engine, EngineError, Occasion};
 use open_look::OpenLook;
@@ -61,17 +62,6 @@ impl Decider {
     pub fn replace_engine(&self, engine: Engine) {
         self.metrics.model_serving(engine.model().id(), engine.model().sha256());
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
-    }
-
-    fn sources(&self) -> Arc<Sources> {
-        self.sources.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Asks departments through other connectors from now on; looks under way finish with those that they began with. Nothing that
-    /// the old ones kept or learned is taken over: it was read by another mapping, or came from elsewhere.
-    pub fn replace_sources(&self, sources: Sources) {
-        let sources = Arc::new(keeping_rejected(sources, &self.store));
-        *self.sources.write().unwrap_or_else(PoisonError::into_inner) = sources;
     }
 
     /// Checks the consent as it is stored now.
@@ -156,10 +146,4 @@ impl Decider {
             }
         }
     }
-}
-
-/// The same sources, whose replies that break a rule go to the store.
-fn keeping_rejected(sources: Sources, store: &Store) -> Sources {
-    let keeper = store.clone();
-    sources.handing_rejected_to(move |reply| keeper.keep_rejected(reply))
 }

@@ -1,10 +1,26 @@
-//! What the service can say of the departments, and what it can make them forget.
+//! The departments that are asked: others in their place, what the service can say of them, and what it can make them forget.
+
+use std::sync::{Arc, PoisonError};
 
 use super::Decider;
 use crate::domain::Uscc;
 pub use crate::sources::SourceHealth;
+use crate::sources::Sources;
+use crate::store::Store;
 
 impl Decider {
+    /// The departments as they are asked now.
+    pub(super) fn sources(&self) -> Arc<Sources> {
+        self.sources.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks departments through other connectors from now on; looks under way finish with those that they began with. Nothing that
+    /// the old ones kept or learned is taken over: it was read by another mapping, or came from elsewhere.
+    pub fn replace_sources(&self, sources: Sources) {
+        let sources = Arc::new(keeping_rejected(sources, &self.store));
+        *self.sources.write().unwrap_or_else(PoisonError::into_inner) = sources;
+    }
+
     /// Drops all that is kept of a firm: one of its consents was revoked.
     pub fn forget(&self, uscc: &Uscc) {
         self.sources().forget(uscc);
@@ -15,4 +31,10 @@ impl Decider {
     pub fn departments(&self) -> Vec<SourceHealth> {
         self.sources().health()
     }
+}
+
+/// The same sources, whose replies that break a rule go to the store.
+pub(super) fn keeping_rejected(sources: Sources, store: &Store) -> Sources {
+    let keeper = store.clone();
+    sources.handing_rejected_to(move |reply| keeper.keep_rejected(reply))
 }
