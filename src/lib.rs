@@ -18,7 +18,8 @@
 //! | [`sources`] | the departments, asked with a consent's pass | domain, settings, observe |
 //! | [`store`] | everything durable, one writer, the audit chain | domain, settings, observe |
 //! | [`decide`] | the spine | all of the above |
-//! | [`http`] | bank API, console, management | decide, store, features, domain, observe |
+//! | [`admission`] | who may begin, who waits, who is refused | observe |
+//! | [`http`] | bank API, console, management | admission, decide, store, features, domain, observe |
 //! | [`sandbox`] | a synthetic district, the departments, replay | domain |
 //! | [`app`], [`cli`] | wiring and commands | everything |
 //!
@@ -31,6 +32,7 @@
 //! - online, in a file and in a replay a decision is made by [`decide::Engine::judge`] and a score by [`model::Model::score`];
 //! - nothing that is logged, measured or put into an error text names a firm.
 
+pub mod admission;
 pub mod app;
 pub mod cli;
 pub mod data;

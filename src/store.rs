@@ -9,6 +9,7 @@
 
 mod audit;
 mod cases;
+mod changes;
 mod column;
 mod consents;
 mod database;
@@ -28,6 +29,7 @@ mod users;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use thiserror::Error;
 
@@ -38,6 +40,7 @@ use crate::domain::ConsentRefusal;
 use crate::observe::Metrics;
 
 pub use audit::{AuditProblem, AuditReport};
+pub use changes::Change;
 pub use decisions::{Committed, DecisionEntry};
 pub use disputes::DisputeCounts;
 pub use idempotency::{IdempotencyEntry, StoredReply};
@@ -60,6 +63,7 @@ struct Parts {
     database: Database,
     writer: Writer,
     passwords: Passwords,
+    metrics: Metrics,
 }
 
 /// What went wrong in the store. No text in here names a firm.
@@ -124,8 +128,8 @@ impl Store {
     /// [`StoreError::Open`].
     pub async fn open(url: &str, metrics: Metrics) -> Result<Store, StoreError> {
         let database = Database::open(url).await?;
-        let writer = Writer::start(database.clone(), metrics);
-        Ok(Store(Arc::new(Parts { database, writer, passwords: Passwords::new() })))
+        let writer = Writer::start(database.clone(), metrics.clone());
+        Ok(Store(Arc::new(Parts { database, writer, passwords: Passwords::new(), metrics })))
     }
 
     /// Takes no more writes, writes those that wait, closes every connection.
@@ -135,11 +139,17 @@ impl Store {
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
-        self.0.writer.write(write).await
+        let asked = Instant::now();
+        let written = self.0.writer.write(write).await;
+        self.0.metrics.store_write_waited(asked.elapsed());
+        written
     }
 
     async fn reader(&self) -> Result<Reader, StoreError> {
-        Ok(self.0.database.reader().await?)
+        let asked = Instant::now();
+        let reader = self.0.database.reader().await;
+        self.0.metrics.store_read_waited(asked.elapsed());
+        Ok(reader?)
     }
 
     async fn snapshot(&self) -> Result<Transaction, StoreError> {

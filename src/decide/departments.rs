@@ -10,6 +10,11 @@ impl Decider {
         self.sources.forget(uscc);
     }
 
+    /// Drops all that is kept of any firm: a revocation may have gone unheard.
+    pub fn forget_all(&self) {
+        self.sources.forget_all();
+    }
+
     /// How the departments fare.
     pub fn departments(&self) -> Vec<SourceHealth> {
         self.sources.health()

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::audit::{Batch, Kind, digest};
+use super::changes::Change;
 use super::column::Row;
 use super::database::{execute, fetch};
 use super::writer::Write;
-use super::{Store, StoreError, notices, rejected};
+use super::{Store, StoreError, changes, notices, rejected};
 use crate::domain::notice::NoticeAbout;
 use crate::domain::{BankId, Consent, ConsentId, ConsentRefusal, DecisionId, NoticeKind, Scope};
 
@@ -239,6 +240,7 @@ impl Write for RevokeConsent {
         };
         notices::tell(batch, consent.bank, NoticeKind::ConsentRevoked, &about, self.now).await?;
         rejected::forget(batch, &consent.uscc).await?;
+        changes::announce(batch, &Change::ConsentRevoked(consent.uscc.clone())).await?;
         Ok(Some(consent))
     }
 }

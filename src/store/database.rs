@@ -68,6 +68,8 @@ pub(super) use {execute, fetch};
 pub(super) struct Database {
     writer: Pool,
     readers: Pool,
+    /// One connection on which PostgreSQL tells what other processes change.
+    listening: Option<PgPool>,
 }
 
 impl Database {
@@ -129,6 +131,11 @@ impl Database {
         })
     }
 
+    /// The pool of the connection that listens; SQLite has none.
+    pub(super) fn listening(&self) -> Option<PgPool> {
+        self.listening.clone()
+    }
+
     /// A connection to read from.
     pub(super) async fn reader(&self) -> Result<Reader, sqlx::Error> {
         Ok(match &self.readers {
@@ -144,6 +151,9 @@ impl Database {
                 Pool::Sqlite(pool) => pool.close().await,
                 Pool::Postgres(pool) => pool.close().await,
             }
+        }
+        if let Some(pool) = &self.listening {
+            pool.close().await;
         }
     }
 }
@@ -184,7 +194,7 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
     let readers = pool().max_connections(4).connect_lazy_with(options.pragma("query_only", "ON"));
-    Ok(Database { writer: Pool::Sqlite(writer), readers: Pool::Sqlite(readers) })
+    Ok(Database { writer: Pool::Sqlite(writer), readers: Pool::Sqlite(readers), listening: None })
 }
 
 /// Makes the file and its folder, readable by their owner only. What SQLite lays beside the file takes the same mode.
@@ -218,11 +228,12 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
         .disable_statement_logging();
     let pool = || PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
+    let listening = pool().max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options.clone());
     // The audit walk reads for as long as it takes.
     let readers = pool().max_connections(8).connect_lazy_with(
         options.options([("statement_timeout", "120000"), ("idle_in_transaction_session_timeout", "120000")]),
     );
-    Ok(Database { writer: Pool::Postgres(writer), readers: Pool::Postgres(readers) })
+    Ok(Database { writer: Pool::Postgres(writer), readers: Pool::Postgres(readers), listening: Some(listening) })
 }
 
 /// What went wrong, without any value: a database quotes values in its details, and values name firms.
