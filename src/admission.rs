@@ -284,10 +284,7 @@ mod tests {
         assert!(admission.permits(Class::Batch));
         strain_now(&admission);
         assert!(!admission.permits(Class::Batch) && admission.permits(Class::Read));
-        let mut held = Vec::new();
-        for _ in 0..admission.0.lock().limit.places() {
-            held.push(admission.enter(Class::Live, Flow(1)).await.ok().unwrap());
-        }
+        let _held = full(&admission).await;
         // A hundred a second were finished of late: eight ahead are 80 ms.
         admission.0.lock().limit.set_rate(100.0);
         let waiting: Vec<_> = (0..8).map(|_| admission.queue(Class::Live, Flow(1), Instant::now())).collect();
@@ -299,6 +296,16 @@ mod tests {
             matches!(admission.queue(Class::Live, Flow(2), Instant::now()), Entered::Waits(_)),
             "another bank waits"
         );
+    }
+
+    /// Takes all places that there are.
+    async fn full(admission: &Admission) -> Vec<Permit> {
+        let places = admission.0.lock().limit.places();
+        let mut held = Vec::new();
+        for _ in 0..places {
+            held.push(admission.enter(Class::Live, Flow(1)).await.ok().unwrap());
+        }
+        held
     }
 
     /// The limit at its lowest, at once.
@@ -314,10 +321,7 @@ mod tests {
     async fn banks_take_turns_and_live_requests_go_before_reads() {
         let admission = admission();
         strain_now(&admission);
-        let mut held = Vec::new();
-        for _ in 0..admission.0.lock().limit.places() {
-            held.push(admission.enter(Class::Live, Flow(1)).await.ok().unwrap());
-        }
+        let mut held = full(&admission).await;
         let wait = |class, flow| match admission.queue(class, Flow(flow), Instant::now()) {
             Entered::Waits(turn) => turn,
             _ => panic!("it does not wait"),
@@ -341,10 +345,7 @@ mod tests {
     async fn a_waiter_that_goes_away_leaves_its_place_to_the_next() {
         let admission = admission();
         strain_now(&admission);
-        let mut held = Vec::new();
-        for _ in 0..admission.0.lock().limit.places() {
-            held.push(admission.enter(Class::Live, Flow(1)).await.ok().unwrap());
-        }
+        let mut held = full(&admission).await;
         let gone = admission.queue(Class::Live, Flow(1), Instant::now());
         let Entered::Waits(mut stays) = admission.queue(Class::Live, Flow(1), Instant::now()) else { panic!() };
         drop(gone);

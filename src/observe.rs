@@ -30,6 +30,7 @@ pub struct Metrics {
     source_hedges: IntCounterVec,
     source_cache: IntCounterVec,
     source_inflight: IntGaugeVec,
+    source_cached: IntGaugeVec,
     evidence_age: GaugeVec,
     store_commit: Histogram,
     store_wait: HistogramVec,
@@ -104,6 +105,10 @@ impl Metrics {
             )?,
             source_inflight: IntGaugeVec::new(
                 Opts::new("yuxin_source_inflight", "Requests to departments that are under way."),
+                &["source"],
+            )?,
+            source_cached: IntGaugeVec::new(
+                Opts::new("yuxin_source_cached", "Firms of which a department's answer is kept."),
                 &["source"],
             )?,
             evidence_age: GaugeVec::new(
@@ -187,6 +192,7 @@ impl Metrics {
         r.register(Box::new(self.source_hedges.clone()))?;
         r.register(Box::new(self.source_cache.clone()))?;
         r.register(Box::new(self.source_inflight.clone()))?;
+        r.register(Box::new(self.source_cached.clone()))?;
         r.register(Box::new(self.evidence_age.clone()))?;
         r.register(Box::new(self.store_commit.clone()))?;
         r.register(Box::new(self.store_wait.clone()))?;
@@ -240,6 +246,11 @@ impl Metrics {
     /// So many more requests to a department are under way.
     pub fn source_inflight(&self, source: SourceKind, more: i64) {
         self.source_inflight.with_label_values(&[source.as_str()]).add(more);
+    }
+
+    /// Of so many firms a department's answer is kept, counted afresh.
+    pub fn source_cached(&self, source: SourceKind, firms: i64) {
+        self.source_cached.with_label_values(&[source.as_str()]).set(firms);
     }
 
     /// A department's breaker opened or closed.

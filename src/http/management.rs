@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::decide::Decider;
-use crate::domain::CaseState;
+use crate::domain::{CaseState, SourceKind};
 use crate::observe::{Metrics, Readiness};
 use crate::store::Store;
 
@@ -25,7 +25,13 @@ pub fn configure(routes: &mut web::ServiceConfig) {
 }
 
 /// The metrics, with cases and disputes counted afresh. Where the store does not answer in time, the last counts stay.
-async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>) -> HttpResponse {
+async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>, decider: web::Data<Decider>) -> HttpResponse {
+    let departments = decider.departments();
+    for source in SourceKind::ALL {
+        // An optional department counts with the one that it fills.
+        let kept: usize = departments.iter().filter(|of| of.source == source).map(|of| of.cached).sum();
+        metrics.source_cached(source, i64::try_from(kept).unwrap_or(i64::MAX));
+    }
     match tokio::time::timeout(PROBE_TIMEOUT, store.count_cases(Timestamp::now())).await {
         Ok(Ok(counts)) => {
             let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
