@@ -171,9 +171,9 @@ impl Admission {
         if state.wait_of(class, flow) > patience {
             return Entered::Refused("wait");
         }
-        // The estimate may be wrong, the wait of whoever is first in line is not.
+        // The estimate may be wrong, the wait of the bank's first in line is not. Another bank's wait is no concern of this one.
         let line = state.line(class);
-        if line.first_since().is_some_and(|since| now.duration_since(since) > patience * 2) {
+        if line.first_since(flow).is_some_and(|since| now.duration_since(since) > patience * 2) {
             return Entered::Refused("late");
         }
         let (turn, wait) = oneshot::channel();

@@ -138,7 +138,7 @@ impl Metrics {
             shed: IntCounterVec::new(
                 Opts::new(
                     "yuxin_shed_total",
-                    "Requests refused because of overload: their wait would be too long (wait), those before them wait too \
+                    "Requests refused because of overload: their wait would be too long (wait), those of their bank before them wait \
                      long already (late), batches while there is other work (busy), waited in vain (stalled).",
                 ),
                 &["class", "reason"],

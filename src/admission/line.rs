@@ -37,9 +37,9 @@ impl Line {
         (own * banks + banks - 1).min(self.waiting)
     }
 
-    /// Since when the one whose turn is next has waited.
-    pub(super) fn first_since(&self) -> Option<Instant> {
-        self.flows.get(self.turns.front()?)?.front().map(|waiter| waiter.since)
+    /// Since when the first one of this bank has waited.
+    pub(super) fn first_since(&self, flow: Flow) -> Option<Instant> {
+        self.flows.get(&flow)?.front().map(|waiter| waiter.since)
     }
 
     pub(super) fn push(&mut self, flow: Flow, waiter: Waiter) {

@@ -105,7 +105,7 @@ async fn a_key_revoked_on_one_replica_is_refused_by_the_other() {
 struct Nginx {
     child: Child,
     url: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Nginx {
@@ -145,7 +145,14 @@ impl Nginx {
             assert!(began.elapsed() < AT_ONCE, "nginx does not start: {log}");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Some(Nginx { child, url: format!("http://127.0.0.1:{port}"), _folder: folder })
+        Some(Nginx { child, url: format!("http://127.0.0.1:{port}"), folder })
+    }
+}
+
+impl Nginx {
+    /// Its error log.
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default()
     }
 }
 
@@ -160,7 +167,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Stops as an orchestrator does and begins again at the same place; the exit code of the one that stopped.
+/// Stops as an orchestrator does, and begins again at the same place.
 async fn rolled(mut service: Service) -> Service {
     service.process.signal("TERM");
     let (service, code) = tokio::task::spawn_blocking(move || {
@@ -225,7 +232,7 @@ async fn a_rolling_restart_behind_nginx_fails_no_request() {
         answers += of;
         failed.extend(bad);
     }
-    assert!(failed.is_empty(), "{} of {} failed: {failed:?}", failed.len(), answers + failed.len());
+    assert!(failed.is_empty(), "{} of {} failed: {failed:?}\n{}", failed.len(), answers + failed.len(), nginx.said());
     assert!(answers > 50, "only {answers} requests");
     assert!(first.command(&["audit", "verify"]).status.success());
 }
