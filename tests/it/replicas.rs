@@ -169,6 +169,9 @@ fn free_port() -> u16 {
 
 /// Stops as an orchestrator does, and begins again at the same place.
 async fn rolled(mut service: Service) -> Service {
+    // Said on failure only: what went wrong in the one that goes.
+    let complaints = service.process.said();
+    complaints.lines().filter(|line| line.contains("\"level\":\"ERROR\"")).for_each(|line| println!("{line}"));
     service.process.signal("TERM");
     let (service, code) = tokio::task::spawn_blocking(move || {
         let code = service.process.wait();
