@@ -1,11 +1,15 @@
 //! The only wiring: settings in, running listeners out. Tests build the same App on port 0.
 
+mod drain;
+mod pace;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
 use jiff::Timestamp;
@@ -13,12 +17,16 @@ use secrecy::ExposeSecret;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::drain::{Connections, Door, Times, drain};
+use self::pace::{StoreDelay, try_loop};
+use crate::admission::{Admission, Patience};
 use crate::batch::{BatchLimits, Batches, Pace, Workers, run_on_schedule};
 use crate::decide::{Decider, Engine, EngineError, rescore_due};
+use crate::http::admit::admit;
 use crate::http::api::idempotency::KeysInUse;
-use crate::http::auth::Quotas;
 use crate::http::body::BodyLimits;
 use crate::http::office::Office;
+use crate::http::quota::{Quotas, Rate};
 use crate::http::watch::watch;
 use crate::http::{api, management, office, openapi};
 use crate::model::{Model, ModelError};
@@ -27,7 +35,7 @@ use crate::outbox::{Outbox, OutboxError};
 use crate::policy::{DEFAULT_POLICY, Policy, PolicyError};
 use crate::settings::{DEFAULT_MODEL_FILE, DEFAULT_POLICY_FILE, Settings};
 use crate::sources::{Sources, SourcesError};
-use crate::store::{CheckpointError, CheckpointKeeper, Store, StoreError};
+use crate::store::{Change, CheckpointError, CheckpointKeeper, Store, StoreError};
 
 /// The shipped model, for where no file is at its place.
 const BUILT_IN_MODEL: &[u8] = include_bytes!("../models/district-scorecard.json");
@@ -47,6 +55,8 @@ pub struct App {
     readiness: Readiness,
     checkpoints: Option<CheckpointKeeper>,
     server: Server,
+    connections: Connections,
+    door: Door,
     management: Server,
     address: SocketAddr,
     management_address: SocketAddr,
@@ -120,7 +130,9 @@ impl App {
         let outbox = Outbox::new(store.clone(), &settings.webhooks, metrics.clone())?;
         let batches = web::Data::new(Batches::new(store.clone(), batch_limits(&settings)));
         let pace = web::Data::new(Pace::default());
-        let (server, address) = serve(&settings, &store, &decider, (&batches, &pace, &outbox), &metrics)?;
+        let connections = Connections::default();
+        let inner = (&metrics, &readiness, &connections);
+        let (server, door, address) = serve(&settings, &store, &decider, (&batches, &pace, &outbox), inner)?;
         let (management, management_address) = manage(&settings, &store, &decider, &metrics, &readiness)?;
         Ok(App {
             settings,
@@ -133,6 +145,8 @@ impl App {
             readiness,
             checkpoints,
             server,
+            connections,
+            door,
             management,
             address,
             management_address,
@@ -161,7 +175,12 @@ impl App {
         // Caught from here on, before anybody is told that it serves: a signal that comes at once must not end the process.
         let (terminate, hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
         let interrupt = signal(SignalKind::interrupt())?;
-        let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), server, management));
+        let public = (server, self.connections, self.door);
+        let seconds = Duration::from_secs;
+        let (notice, idle) = (self.settings.server.drain_notice_seconds, self.settings.server.drain_idle_seconds);
+        let times = Times { notice: seconds(notice), idle: seconds(idle) };
+        let drain = tokio::spawn(drain([terminate, interrupt], self.readiness.clone(), public, management, times));
+        let follow = tokio::spawn(follow(self.store.clone(), self.decider.clone()));
         let keep_days = [self.settings.sources.rejected_keep_days, self.settings.batches.keep_days];
         let purge = tokio::spawn(purge(self.store.clone(), keep_days));
         let (count, decider) = (self.settings.batches.workers, self.decider.clone().into_inner());
@@ -184,6 +203,7 @@ impl App {
         reload.abort();
         purge.abort();
         rescore.abort();
+        follow.abort();
         portfolio.inspect(tokio::task::JoinHandle::abort);
         workers.stop().await;
         delivering.stop().await;
@@ -218,19 +238,32 @@ fn serve(
     store: &Store,
     decider: &web::Data<Decider>,
     (batches, pace, outbox): (&web::Data<Batches>, &web::Data<Pace>, &Outbox),
-    metrics: &Metrics,
-) -> Result<(Server, SocketAddr), AppError> {
+    (metrics, readiness, connections): (&Metrics, &Readiness, &Connections),
+) -> Result<(Server, Door, SocketAddr), AppError> {
     let (batches, pace) = (batches.clone(), pace.clone());
     let at = settings.server.clone();
     let limits = BodyLimits { bytes_max: at.body_bytes_max, timeout: Duration::from_millis(at.body_timeout_ms) };
     let store = web::Data::new(store.clone());
     let office = web::Data::new(Office { store: Store::clone(&store), secure_cookies: at.secure_cookies });
-    let (decider, metrics) = (decider.clone(), web::Data::new(metrics.clone()));
     let outbox = web::Data::new(outbox.clone());
-    let quotas = web::Data::new(Quotas::new(at.quota_per_second, at.quota_burst));
+    let patience = Patience {
+        wait_max: Duration::from_millis(at.wait_ms_max),
+        delay_target: Duration::from_millis(at.delay_ms_target),
+    };
+    let admission = web::Data::new(Admission::new(patience, metrics.clone()));
+    let delay = Arc::new(StoreDelay::new(metrics.clone()));
+    let (decider, metrics, readiness) =
+        (decider.clone(), web::Data::new(metrics.clone()), web::Data::new(readiness.clone()));
+    let common = Rate { per_second: at.quota_per_second, burst: at.quota_burst };
+    let own = at.quotas.into_iter().map(|(bank, of)| (bank, Rate { per_second: of.per_second, burst: of.burst }));
+    let quotas = web::Data::new(Quotas::new(common, own.collect()));
     let (keys, limits) = (web::Data::new(KeysInUse::default()), web::Data::new(limits));
     let server = HttpServer::new(move || {
+        // Once for each worker, on its own event loop.
+        actix_web::rt::spawn(try_loop(Admission::clone(&admission), delay.clone()));
         actix_web::App::new()
+            .app_data(admission.clone())
+            .app_data(readiness.clone())
             .app_data(store.clone())
             .app_data(office.clone())
             .app_data(decider.clone())
@@ -242,17 +275,28 @@ fn serve(
             .app_data(pace.clone())
             .app_data(limits.clone())
             .wrap(from_fn(watch))
+            .wrap(from_fn(admit))
             .configure(api::configure)
             .configure(office::configure)
             .configure(openapi::configure)
     });
-    let server = match at.workers {
-        0 => server,
-        workers => server.workers(workers),
+    let workers = match at.workers {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        workers => workers,
     };
+    let connections = connections.clone();
     let (listener, address) = listen(at.listen, "server.listen")?;
-    let server = server.shutdown_timeout(at.drain_seconds).disable_signals().listen(listener)?;
-    Ok((server.run(), address))
+    let door = Door::of(&listener)?;
+    let server = server
+        .workers(workers)
+        .max_connections(at.connections_max.div_ceil(workers))
+        .keep_alive(Duration::from_secs(at.keep_alive_seconds))
+        .client_request_timeout(Duration::from_millis(at.header_timeout_ms))
+        .on_connect(move |_, of| connections.opened(of))
+        .shutdown_timeout(at.drain_seconds)
+        .disable_signals()
+        .listen(listener)?;
+    Ok((server.run(), door, address))
 }
 
 fn manage(
@@ -284,17 +328,15 @@ fn listen(address: SocketAddr, setting: &'static str) -> Result<(TcpListener, So
     Ok((listener, bound))
 }
 
-/// Waits for one of the signals to stop, then stops in order.
-async fn drain(signals: [Signal; 2], readiness: Readiness, server: ServerHandle, management: ServerHandle) {
-    let [mut terminate, mut interrupt] = signals;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tracing::info!("stopping: no longer ready, finishing requests under way");
-    readiness.stop();
-    server.stop(true).await;
-    management.stop(true).await;
+/// Drops copies in memory that another process over the same store made void.
+async fn follow(store: Store, decider: web::Data<Decider>) {
+    let on_change = |change| match change {
+        Change::ConsentRevoked(uscc) => decider.forget(&uscc),
+        // No copy of a key is kept: each is looked up in the store.
+        Change::KeyRevoked(_) => {}
+        Change::Any => decider.forget_all(),
+    };
+    store.follow_changes(on_change).await;
 }
 
 /// Now and every hour throws away what was kept of replies for long enough.

@@ -20,7 +20,8 @@
 //! | [`outbox`] | events on their way to the banks' webhooks | domain, settings, observe, store |
 //! | [`decide`] | the spine | all of the above but outbox |
 //! | [`batch`] | files of requests and runs over the portfolio, through a durable queue | decide, store, data, domain, observe |
-//! | [`http`] | bank API, console, management | decide, batch, store, outbox, features, domain, observe |
+//! | [`admission`] | who may begin, who waits, who is refused | observe |
+//! | [`http`] | bank API, console, management | admission, decide, batch, store, outbox, features, domain, observe |
 //! | [`sandbox`] | a synthetic district, the departments, replay | domain |
 //! | [`app`], [`cli`] | wiring and commands | everything |
 //!
@@ -33,6 +34,7 @@
 //! - online, in a file and in a replay a decision is made by [`decide::Engine::judge`] and a score by [`model::Model::score`];
 //! - nothing that is logged, measured or put into an error text names a firm.
 
+pub mod admission;
 pub mod app;
 pub mod batch;
 pub mod cli;

@@ -2,7 +2,7 @@
 //!
 //! Labels are bounded: sources, outcomes, routes and models, never a firm. The one place that names the prometheus crate.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,8 +30,16 @@ pub struct Metrics {
     source_hedges: IntCounterVec,
     source_cache: IntCounterVec,
     source_inflight: IntGaugeVec,
+    source_cached: IntGaugeVec,
     evidence_age: GaugeVec,
     store_commit: Histogram,
+    store_wait: HistogramVec,
+    lately: Arc<Lately>,
+    admitted: IntCounterVec,
+    shed: IntCounterVec,
+    admission_wait: HistogramVec,
+    admission: IntGaugeVec,
+    admission_delay: Gauge,
     cases: IntGaugeVec,
     cases_overdue: IntGauge,
     disputes_overdue: IntGauge,
@@ -106,6 +114,10 @@ impl Metrics {
                 Opts::new("yuxin_source_inflight", "Requests to departments that are under way."),
                 &["source"],
             )?,
+            source_cached: IntGaugeVec::new(
+                Opts::new("yuxin_source_cached", "Firms of which a department's answer is kept."),
+                &["source"],
+            )?,
             evidence_age: GaugeVec::new(
                 Opts::new(
                     "yuxin_evidence_age_seconds",
@@ -116,6 +128,43 @@ impl Metrics {
             store_commit: Histogram::with_opts(
                 HistogramOpts::new("yuxin_store_commit_seconds", "Time of one commit to the store, fsync included.")
                     .buckets(FAST.to_vec()),
+            )?,
+            store_wait: HistogramVec::new(
+                HistogramOpts::new(
+                    "yuxin_store_wait_seconds",
+                    "Time that the store let a caller wait: read, for a connection; write, until it was on disk.",
+                )
+                .buckets(FAST.to_vec()),
+                &["kind"],
+            )?,
+            lately: Arc::default(),
+            admitted: IntCounterVec::new(
+                Opts::new("yuxin_admitted_total", "Requests that began, by class."),
+                &["class"],
+            )?,
+            shed: IntCounterVec::new(
+                Opts::new(
+                    "yuxin_shed_total",
+                    "Requests refused because of overload: their wait would be too long (wait), those of their bank before them wait \
+                     long already (late), batches while there is other work (busy), waited in vain (stalled).",
+                ),
+                &["class", "reason"],
+            )?,
+            admission_wait: HistogramVec::new(
+                HistogramOpts::new("yuxin_admission_wait_seconds", "Time that admitted requests waited to begin.")
+                    .buckets(FAST.to_vec()),
+                &["class"],
+            )?,
+            admission: IntGaugeVec::new(
+                Opts::new(
+                    "yuxin_admission_requests",
+                    "Requests under way, waiting to begin, and how many may be under way (limit).",
+                ),
+                &["state"],
+            )?,
+            admission_delay: Gauge::new(
+                "yuxin_admission_delay_seconds",
+                "Mean wait of late for the event loops and the store, which steers the limit.",
             )?,
             cases: IntGaugeVec::new(Opts::new("yuxin_cases", "Cases of the finance office, by state."), &["state"])?,
             cases_overdue: IntGauge::new("yuxin_cases_overdue", "Cases past their due date and not closed.")?,
@@ -175,8 +224,15 @@ impl Metrics {
         r.register(Box::new(self.source_hedges.clone()))?;
         r.register(Box::new(self.source_cache.clone()))?;
         r.register(Box::new(self.source_inflight.clone()))?;
+        r.register(Box::new(self.source_cached.clone()))?;
         r.register(Box::new(self.evidence_age.clone()))?;
         r.register(Box::new(self.store_commit.clone()))?;
+        r.register(Box::new(self.store_wait.clone()))?;
+        r.register(Box::new(self.admitted.clone()))?;
+        r.register(Box::new(self.shed.clone()))?;
+        r.register(Box::new(self.admission_wait.clone()))?;
+        r.register(Box::new(self.admission.clone()))?;
+        r.register(Box::new(self.admission_delay.clone()))?;
         r.register(Box::new(self.cases.clone()))?;
         r.register(Box::new(self.cases_overdue.clone()))?;
         r.register(Box::new(self.disputes_overdue.clone()))?;
@@ -231,6 +287,11 @@ impl Metrics {
         self.source_inflight.with_label_values(&[source.as_str()]).add(more);
     }
 
+    /// Of so many firms a department's answer is kept, counted afresh.
+    pub fn source_cached(&self, source: SourceKind, firms: i64) {
+        self.source_cached.with_label_values(&[source.as_str()]).set(firms);
+    }
+
     /// A department's breaker opened or closed.
     pub fn breaker(&self, source: SourceKind, open: bool) {
         self.source_breaker_open.with_label_values(&[source.as_str()]).set(i64::from(open));
@@ -244,6 +305,42 @@ impl Metrics {
     /// The store committed a transaction.
     pub fn committed(&self, took: Duration) {
         self.store_commit.observe(took.as_secs_f64());
+    }
+
+    /// A caller got a connection to read from after this time.
+    pub fn store_read_waited(&self, waited: Duration) {
+        self.store_wait.with_label_values(&["read"]).observe(waited.as_secs_f64());
+        self.lately.reads.add(waited);
+    }
+
+    /// A write was on disk, or refused, after this time.
+    pub fn store_write_waited(&self, waited: Duration) {
+        self.store_wait.with_label_values(&["write"]).observe(waited.as_secs_f64());
+        self.lately.writes.add(waited);
+    }
+
+    /// The mean waits for the store, to read and to write, since this was last asked; `None` where nobody waited.
+    pub fn store_waits_lately(&self) -> (Option<Duration>, Option<Duration>) {
+        (self.lately.reads.take(), self.lately.writes.take())
+    }
+
+    /// A request began after so long a wait.
+    pub fn admitted(&self, class: &'static str, waited: Duration) {
+        self.admitted.with_label_values(&[class]).inc();
+        self.admission_wait.with_label_values(&[class]).observe(waited.as_secs_f64());
+    }
+
+    /// A request was refused because of overload.
+    pub fn shed(&self, class: &'static str, reason: &'static str) {
+        self.shed.with_label_values(&[class, reason]).inc();
+    }
+
+    /// How admission stands.
+    pub fn admission(&self, limit: usize, under_way: usize, waiting: usize, delay: Duration) {
+        for (state, count) in [("limit", limit), ("under_way", under_way), ("waiting", waiting)] {
+            self.admission.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        self.admission_delay.set(delay.as_secs_f64());
     }
 
     /// How many cases there are, counted afresh.
@@ -296,6 +393,33 @@ impl Metrics {
         let mut out = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
         Ok(String::from_utf8_lossy(&out).into_owned())
+    }
+}
+
+/// Waits of late.
+#[derive(Default)]
+struct Lately {
+    reads: Waits,
+    writes: Waits,
+}
+
+/// The sum of waits and their number.
+#[derive(Default)]
+struct Waits {
+    micros: AtomicU64,
+    count: AtomicU64,
+}
+
+impl Waits {
+    fn add(&self, waited: Duration) {
+        self.micros.fetch_add(u64::try_from(waited.as_micros()).unwrap_or(0), Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The mean; a wait that is added meanwhile may count for this time or the next.
+    fn take(&self) -> Option<Duration> {
+        let (micros, count) = (self.micros.swap(0, Ordering::Relaxed), self.count.swap(0, Ordering::Relaxed));
+        micros.checked_div(count).map(Duration::from_micros)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Settings: commented defaults compiled in, then a file, then the environment. Anything bad or unknown refuses to start.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -49,8 +50,26 @@ pub struct ServerSettings {
     pub body_timeout_ms: u64,
     pub quota_per_second: u32,
     pub quota_burst: u32,
+    #[serde(default)]
+    pub quotas: BTreeMap<String, QuotaSettings>,
+    pub wait_ms_max: u64,
+    pub delay_ms_target: u64,
+    pub header_timeout_ms: u64,
+    pub keep_alive_seconds: u64,
+    pub connections_max: usize,
+    pub drain_notice_seconds: u64,
+    pub drain_idle_seconds: u64,
     pub drain_seconds: u64,
     pub secure_cookies: bool,
+}
+
+/// `[server.quotas."NAME OF THE BANK"]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct QuotaSettings {
+    pub per_second: u32,
+    pub burst: u32,
 }
 
 /// `[management]`
@@ -375,6 +394,30 @@ impl Settings {
         if self.server.quota_per_second == 0 || self.server.quota_burst == 0 {
             return refuse("server.quota_per_second", &self.server.quota_per_second, "quotas must be at least 1");
         }
+        for (bank, quota) in &self.server.quotas {
+            if quota.per_second == 0 || quota.burst == 0 {
+                return refuse(format!("server.quotas.{bank:?}"), &0, "quotas must be at least 1");
+            }
+        }
+        let at = &self.server;
+        let between = |key: &'static str, value: u64, low: u64, high: u64, hint: &'static str| match value {
+            value if (low..=high).contains(&value) => Ok(()),
+            value => refuse(key, &value, hint),
+        };
+        between("server.wait_ms_max", at.wait_ms_max, 1, 60_000, "it must lie between 1 and 60000")?;
+        between("server.delay_ms_target", at.delay_ms_target, 1, 10_000, "it must lie between 1 and 10000")?;
+        between("server.body_timeout_ms", at.body_timeout_ms, 1, 600_000, "it must lie between 1 and 600000")?;
+        between("server.header_timeout_ms", at.header_timeout_ms, 1, 600_000, "it must lie between 1 and 600000")?;
+        between("server.keep_alive_seconds", at.keep_alive_seconds, 1, 86_400, "it must lie between 1 and 86400")?;
+        between(
+            "server.connections_max",
+            at.connections_max as u64,
+            1,
+            1_000_000,
+            "it must lie between 1 and 1000000",
+        )?;
+        between("server.drain_notice_seconds", at.drain_notice_seconds, 0, 600, "it must lie between 0 and 600")?;
+        between("server.drain_idle_seconds", at.drain_idle_seconds, 0, 600, "it must lie between 0 and 600")?;
         Ok(())
     }
 }
@@ -420,6 +463,8 @@ mod tests {
             ("[batches]\nworkers = 257", "batches.workers"),
             ("[batches]\nkeep_days = 0", "batches.keep_days"),
             ("[portfolio]\nrescore_every_days = 3651", "portfolio.rescore_every_days"),
+            ("[server]\nwait_ms_max = 0", "server.wait_ms_max"),
+            ("[server.quotas.A]\nper_second = 0\nburst = 1", "server.quotas"),
             ("[nonsense]\na = 1", "nonsense"),
             ("[store]\nurl = \"mysql://x\"", "store.url"),
             ("[audit]\ncheckpoint_rows = 0", "audit.checkpoint_rows"),

@@ -184,6 +184,16 @@ impl Sources {
         self.utilities.iter().for_each(|department| department.forget(uscc));
     }
 
+    /// Drops all that is kept of any firm: for when a revocation may have gone unheard.
+    pub fn forget_all(&self) {
+        self.tax.forget_all();
+        self.social_insurance.forget_all();
+        self.payment_history.forget_all();
+        self.registry.iter().for_each(|department| department.forget_all());
+        self.court.iter().for_each(|department| department.forget_all());
+        self.utilities.iter().for_each(|department| department.forget_all());
+    }
+
     /// How the departments fare: the main ones in the order of [`crate::domain::SourceKind::ALL`], then the optional ones that are
     /// connected.
     pub fn health(&self) -> Vec<SourceHealth> {

@@ -13,6 +13,7 @@ pub mod backup;
 mod batch_rows;
 mod batches;
 mod cases;
+mod changes;
 mod column;
 mod commit;
 mod consents;
@@ -41,6 +42,7 @@ mod webhooks;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use thiserror::Error;
 
@@ -55,6 +57,7 @@ use crate::observe::Metrics;
 pub use audit::{AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, PublicKey, SigningKey};
 pub use batch_rows::{DecidedRow, FailedRow, RowEnd, Taken, TakenRow};
 pub use batches::NewBatch;
+pub use changes::Change;
 pub use decisions::{Committed, DecisionEntry};
 pub use deliveries::{Claimed, DueWebhook, Ended, Then};
 pub use disputes::DisputeCounts;
@@ -84,6 +87,7 @@ struct Parts {
     writer: Writer,
     holder: KeyHolder,
     passwords: Passwords,
+    metrics: Metrics,
 }
 
 /// What went wrong in the store. No text in here names a firm.
@@ -143,9 +147,9 @@ pub enum StoreError {
 impl Store {
     /// A store over a database that is open already.
     fn over(database: Database, metrics: Metrics) -> Store {
-        let writer = Writer::start(database.clone(), metrics);
+        let writer = Writer::start(database.clone(), metrics.clone());
         let holder = KeyHolder::start(database.key_pool());
-        Store(Arc::new(Parts { database, writer, holder, passwords: Passwords::new() }))
+        Store(Arc::new(Parts { database, writer, holder, passwords: Passwords::new(), metrics }))
     }
 
     /// Opens the store that `url` names, `sqlite://PATH` or `postgres://…`: makes the file and its folder, brings the
@@ -170,11 +174,17 @@ impl Store {
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
-        self.0.writer.write(write).await
+        let asked = Instant::now();
+        let written = self.0.writer.write(write).await;
+        self.0.metrics.store_write_waited(asked.elapsed());
+        written
     }
 
     async fn reader(&self) -> Result<Reader, StoreError> {
-        Ok(self.0.database.reader().await?)
+        let asked = Instant::now();
+        let reader = self.0.database.reader().await;
+        self.0.metrics.store_read_waited(asked.elapsed());
+        Ok(reader?)
     }
 
     async fn snapshot(&self) -> Result<Transaction, StoreError> {

@@ -54,6 +54,11 @@ impl Appraisals {
         self.kept().remove(uscc);
     }
 
+    /// Drops what is kept of every firm.
+    pub(super) fn forget_all(&self) {
+        self.kept().clear();
+    }
+
     fn kept(&self) -> MutexGuard<'_, HashMap<Uscc, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -27,6 +27,12 @@ impl Decider {
         self.appraisals.forget(uscc);
     }
 
+    /// Drops all that is kept of any firm: a revocation may have gone unheard.
+    pub fn forget_all(&self) {
+        self.sources().forget_all();
+        self.appraisals.forget_all();
+    }
+
     /// How the departments fare.
     pub fn departments(&self) -> Vec<SourceHealth> {
         self.sources().health()

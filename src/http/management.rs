@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::decide::Decider;
-use crate::domain::CaseState;
+use crate::domain::{CaseState, SourceKind};
 use crate::observe::{Metrics, Readiness};
 use crate::store::Store;
 
@@ -24,8 +24,15 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .route("/version", web::get().to(version));
 }
 
-/// The metrics, with cases, disputes and the outbox counted afresh. Where the store does not answer in time, the last counts stay.
-async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>) -> HttpResponse {
+/// The metrics, with cases, disputes, the outbox and batches counted afresh. Where the store does not answer in time, the last counts
+/// stay.
+async fn metrics(metrics: web::Data<Metrics>, store: web::Data<Store>, decider: web::Data<Decider>) -> HttpResponse {
+    let departments = decider.departments();
+    for source in SourceKind::ALL {
+        // An optional department counts with the one that it fills.
+        let kept: usize = departments.iter().filter(|of| of.source == source).map(|of| of.cached).sum();
+        metrics.source_cached(source, i64::try_from(kept).unwrap_or(i64::MAX));
+    }
     match tokio::time::timeout(PROBE_TIMEOUT, store.count_cases(Timestamp::now())).await {
         Ok(Ok(counts)) => {
             let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);

@@ -91,6 +91,8 @@ problems! {
     QuotaExceeded = 429, "QUOTA_EXCEEDED", "请求过于频繁，请按 Retry-After 稍后重试", "Too many requests; try again after Retry-After";
     /// Something that should not happen.
     Internal = 500, "INTERNAL", "系统内部错误，请凭 request_id 联系我们", "Something went wrong on our side; quote the request_id";
+    /// More is asked than can be done in time.
+    Overloaded = 503, "OVERLOADED", "系统繁忙，请按 Retry-After 稍后重试", "The service has too much to do now; try again after Retry-After";
     /// The store is not available.
     Unavailable = 503, "UNAVAILABLE", "服务暂时不可用，请按 Retry-After 稍后重试", "The service is not available now; try again after Retry-After";
 }
@@ -165,7 +167,8 @@ pub struct RequestId(pub String);
 impl Problem {
     /// A problem of this kind.
     pub fn new(kind: ProblemKind) -> Problem {
-        let retry_after = (kind == ProblemKind::Unavailable).then_some(Duration::from_secs(1));
+        let retry_after =
+            matches!(kind, ProblemKind::Unavailable | ProblemKind::Overloaded).then_some(Duration::from_secs(1));
         Problem { kind, detail: None, errors: Vec::new(), retry_after }
     }
 

@@ -29,9 +29,7 @@ pub async fn watch(
     // Whatever is logged on the way carries the id.
     let span = tracing::info_span!("request", request_id = %id);
     let mut response = problems_written(next.call(request).instrument(span).await?.map_into_boxed_body());
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
-    }
+    response = stamped(response, &id);
     let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let status = response.status().as_u16();
     let took = started.elapsed();
@@ -47,15 +45,23 @@ pub async fn watch(
     Ok(response)
 }
 
+/// The answer with its request's id.
+pub(super) fn stamped(mut response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    response
+}
+
 /// The caller's id where it is a UUID (or 32 hexadecimal digits, as trace ids are), else a new one: any other text might name
 /// a firm.
-fn request_id(request: &ServiceRequest) -> String {
+pub(super) fn request_id(request: &ServiceRequest) -> String {
     let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
     given.and_then(|id| Uuid::parse_str(id).ok()).unwrap_or_else(Uuid::now_v7).to_string()
 }
 
 /// Methods as metric labels: a caller may send any word.
-fn known_method(method: &str) -> &'static str {
+pub(super) fn known_method(method: &str) -> &'static str {
     ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"].into_iter().find(|m| *m == method).unwrap_or("OTHER")
 }
 

@@ -109,6 +109,14 @@ impl<T: Clone> Cache<T> {
         kept.remove(uscc);
     }
 
+    /// Drops all that is kept.
+    pub(super) fn forget_all(&self) {
+        let mut kept = self.lock();
+        kept.forgotten.0 += 1;
+        kept.by_firm.clear();
+        kept.by_age.clear();
+    }
+
     /// How many firms something is kept of.
     pub(super) fn len(&self) -> usize {
         self.lock().by_firm.len()

@@ -106,6 +106,12 @@ impl<R: Record> Department<R> {
         self.flights.forget(uscc);
     }
 
+    /// Drops all that is kept of any firm, and what is on its way is not kept.
+    pub(super) fn forget_all(&self) {
+        self.cache.forget_all();
+        self.flights.forget_all();
+    }
+
     /// How the department fares.
     pub(super) fn health(&self) -> SourceHealth {
         let counts = self.tally.counts();

@@ -60,6 +60,11 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
     pub(super) fn forget(&self, uscc: &Uscc) {
         lock(&self.0).by_firm.remove(uscc);
     }
+
+    /// Nobody joins any call that is under way.
+    pub(super) fn forget_all(&self) {
+        lock(&self.0).by_firm.clear();
+    }
 }
 
 impl<T: Clone> Drop for Landing<T> {

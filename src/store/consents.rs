@@ -6,13 +6,14 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::audit::{Batch, Kind, digest};
+use super::changes::Change;
 use super::column::Row;
 use super::database::{execute, fetch};
 use super::decisions::Committed;
 use super::idempotency::{self, IdempotencyEntry};
 use super::many::{ManyRows, read_many};
 use super::writer::Write;
-use super::{Store, StoreError, notices, rejected};
+use super::{Store, StoreError, changes, notices, rejected};
 use crate::domain::notice::NoticeAbout;
 use crate::domain::{BankId, Consent, ConsentId, ConsentRefusal, DecisionId, NoticeKind, Scope};
 
@@ -283,6 +284,7 @@ impl Write for RevokeConsent {
         };
         notices::tell(batch, consent.bank, NoticeKind::ConsentRevoked, &about, self.now).await?;
         rejected::forget(batch, &consent.uscc).await?;
+        changes::announce(batch, &Change::ConsentRevoked(consent.uscc.clone())).await?;
         Ok(Some(consent))
     }
 }

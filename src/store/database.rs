@@ -77,6 +77,8 @@ pub(super) struct Database {
     reach: Arc<Reach>,
     /// One connection that holds idempotency keys, where several replicas may share the database.
     keys: Option<PgPool>,
+    /// One connection on which PostgreSQL tells what other processes change.
+    listening: Option<PgPool>,
 }
 
 impl Database {
@@ -132,6 +134,11 @@ impl Database {
         })
     }
 
+    /// The pool of the connection that listens; SQLite has none.
+    pub(super) fn listening(&self) -> Option<PgPool> {
+        self.listening.clone()
+    }
+
     /// A connection to read from.
     pub(super) async fn reader(&self) -> Result<Reader, sqlx::Error> {
         Ok(match &self.readers {
@@ -155,6 +162,9 @@ impl Database {
                 Pool::Sqlite(pool) => pool.close().await,
                 Pool::Postgres(pool) => pool.close().await,
             }
+        }
+        if let Some(pool) = &self.listening {
+            pool.close().await;
         }
     }
 }
@@ -252,6 +262,7 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
         readers: Pool::Sqlite(readers),
         reach: Arc::new(Reach::new()),
         keys: None,
+        listening: None,
     })
 }
 
@@ -291,8 +302,9 @@ async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError
     schema::bring_to(&migrating, wanted).await?;
     migrating.close().await;
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
-    let keys = pool().max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
-    let keys = keys.connect_lazy_with(options.clone());
+    let lasting = || pool().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let keys = lasting().test_before_acquire(false).connect_lazy_with(options.clone());
+    let listening = lasting().connect_lazy_with(options.clone());
     // The audit walk reads for as long as it takes.
     let readers = pool().max_connections(POSTGRES_READERS).connect_lazy_with(
         options.options([("statement_timeout", "120000"), ("idle_in_transaction_session_timeout", "120000")]),
@@ -302,6 +314,7 @@ async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError
         readers: Pool::Postgres(readers),
         reach: Arc::new(Reach::new()),
         keys: Some(keys),
+        listening: Some(listening),
     })
 }
 

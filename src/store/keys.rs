@@ -11,10 +11,11 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::audit::{Batch, Kind, digest, sha256};
+use super::changes::Change;
 use super::column::Row;
 use super::database::{execute, fetch};
 use super::writer::Write;
-use super::{Store, StoreError, checked_name};
+use super::{Store, StoreError, changes, checked_name};
 use crate::domain::{BankId, KeyId};
 
 /// What every secret begins with.
@@ -242,6 +243,7 @@ impl Write for RevokeKey {
             return Ok(false);
         }
         batch.append(Kind::KeyRevoked, &id, &digest(&(&id, Some(at))), self.now);
+        changes::announce(batch, &Change::KeyRevoked(self.id)).await?;
         Ok(true)
     }
 }

@@ -24,9 +24,11 @@ mod model_training;
 mod odd_requests;
 mod office_browser;
 mod office_pages;
+mod overload;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod real_firms;
+mod replicas;
 mod report_browser;
 mod report_figures;
 mod rescores;
