@@ -6,6 +6,7 @@ mod asking;
 mod departments;
 mod disputes;
 mod engine;
+mod entrance;
 mod open_look;
 mod rescore;
 mod turns;
@@ -18,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::domain::decision::DecisionRequest;
-use crate::domain::{BankId, CaseId, Consent, ConsentId, ConsentPass, DecisionId, DecisionRecord, LookEnd, china_date};
+use crate::domain::{BankId, CaseId, Consent, ConsentId, DecisionId, DecisionRecord, LookEnd, china_date};
 use crate::observe::Metrics;
 use crate::sources::Sources;
 use crate::store::{Committed, DecisionEntry, IdempotencyEntry, Store, StoreError};
@@ -31,7 +32,7 @@ pub use disputes::{fact_of_code, reason_rests_on};
 pub use engine::{Engine, EngineError, Occasion};
 use open_look::OpenLook;
 pub use rescore::{RescoreCounts, rescore_due};
-use turns::{Turn, Turns};
+use turns::Turns;
 pub use verify::{Difference, Extract, RecordFile, VerifyError};
 
 /// Makes decisions online: asks the departments, judges, records.
@@ -64,29 +65,6 @@ impl Decider {
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
     }
 
-    /// Checks the consent as it is stored now.
-    async fn pass(&self, asker: &Asker, request: &DecisionRequest, now: Timestamp) -> Result<ConsentPass, DecideError> {
-        let consent = self.store.consent(request.consent_id).await?.ok_or(DecideError::ConsentUnknown)?;
-        Ok(consent.check(asker.bank, &request.uscc, &request.purpose, now)?)
-    }
-
-    /// The pass to look now, with what is on record of the firm; with a turn where the consent covers one look only.
-    async fn enter(
-        &self,
-        asker: &Asker,
-        request: &DecisionRequest,
-        now: Timestamp,
-    ) -> Result<(Option<Turn>, ConsentPass), DecideError> {
-        let mut pass = self.pass(asker, request, now).await?;
-        let mut turn = None;
-        if pass.is_for_one_look() {
-            turn = Some(self.turns.take(pass.consent()).await);
-            // Whoever had the turn before may have used the consent up.
-            pass = self.pass(asker, request, now).await?;
-        }
-        Ok((turn, pass.knowing(self.store.history_of(&request.uscc).await?)))
-    }
-
     /// Revokes a consent of `bank`, with all that follows; `None` when the bank has no such consent.
     ///
     /// # Errors
@@ -114,22 +92,23 @@ impl Decider {
     ) -> Result<Decided, DecideError> {
         let started = Instant::now();
         let engine = self.engine();
-        let (_turn, pass) = self.enter(asker, &request, now).await?;
-        let mut look = OpenLook::begin(&self.store, asker, &pass, &request, now);
-        let dossier = self.sources().gather(&pass, now).await;
+        let entry = self.enter(asker, &request, now).await?;
+        let pass = &entry.pass;
+        let mut look = OpenLook::begin(&self.store, asker, pass, &request, now);
+        let dossier = self.sources().gather(pass, now).await;
         look.answered(&dossier.lines());
         // Revoked or used up while the departments were asked: what they said is dropped, only the look is recorded. Nor does it
         // stay in the cache: it may have come after the revocation had emptied that.
-        if let Err(error) = self.pass(asker, &request, now).await {
+        if let Err(error) = self.pass_as_of(entry.at_hand, asker, &request, now).await {
             self.forget(&request.uscc);
             return Err(look.refused(error).await);
         }
         let id = DecisionId(Uuid::now_v7());
         let now = now.saturating_add(SignedDuration::try_from(started.elapsed()).unwrap_or_default()).unwrap_or(now);
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };
-        let disputes = self.store.disputes_about(&dossier.uscc).await?;
+        let firm = self.store.firm_on_record(&dossier.uscc).await?;
         let appraisal = self.appraisals.of(&engine, dossier, china_date(now));
-        let record = engine.marked(engine.rule(occasion, &appraisal), &disputes);
+        let record = engine.marked(engine.rule(occasion, &appraisal), &firm.disputes);
         let case = open_case(asker, &record);
         let idempotency = remember(&record);
         let entry = DecisionEntry { record: record.clone(), case, idempotency };

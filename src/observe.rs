@@ -2,6 +2,8 @@
 //!
 //! Labels are bounded: sources, outcomes, routes and models, never a firm. The one place that names the prometheus crate.
 
+mod logs;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +12,8 @@ use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
+
+pub use logs::{Logs, init_logs};
 
 /// Why metrics cannot be set up or written out.
 pub use prometheus::Error as MetricsError;
@@ -450,20 +454,4 @@ impl Readiness {
     pub fn reload_refused(&self) -> Option<String> {
         self.reload_refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-/// Logs as JSON lines on stderr, by a filter in the syntax of tracing's `EnvFilter`.
-///
-/// # Errors
-/// When the filter cannot be read or logging was set up before.
-pub fn init_logs(filter: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init()
 }

@@ -173,6 +173,21 @@ impl Sources {
         pass.scope().trim(Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history, others })
     }
 
+    /// Whether all that `pass` covers is kept and as good as a new answer: then [`Sources::gather`] asks no department.
+    pub fn has_at_hand(&self, pass: &ConsentPass, now: Timestamp) -> bool {
+        fn all<R: Record>(department: Option<&Arc<Department<R>>>, look: &Look) -> bool {
+            department.is_none_or(|department| department.has_at_hand(look))
+        }
+        let started = Instant::now();
+        let look = Look { pass: pass.clone(), now, started, deadline: started + self.gather_timeout };
+        self.tax.has_at_hand(&look)
+            && self.social_insurance.has_at_hand(&look)
+            && self.payment_history.has_at_hand(&look)
+            && all(self.registry.as_ref(), &look)
+            && all(self.court.as_ref(), &look)
+            && all(self.utilities.as_ref(), &look)
+    }
+
     /// Drops all that is kept of a firm, and what is being fetched at this moment is not kept: for when a consent of the firm
     /// is revoked. Whoever holds another valid consent asks the departments anew.
     pub fn forget(&self, uscc: &Uscc) {

@@ -25,6 +25,7 @@ mod held_keys;
 mod idempotency;
 mod jobs;
 mod keys;
+mod known;
 mod looks;
 mod many;
 mod notices;
@@ -48,6 +49,7 @@ use thiserror::Error;
 
 use self::database::{Database, Reader, Transaction};
 use self::held_keys::KeyHolder;
+use self::known::Known;
 use self::passwords::Passwords;
 use self::schema::Wanted;
 use self::writer::{Write, Writer};
@@ -65,6 +67,7 @@ pub use held_keys::HeldKey;
 pub use idempotency::{BATCH_ROW, IdempotencyEntry, StoredReply};
 pub use jobs::Job;
 pub use keys::{BankIdentity, KeyInfo, NewKey};
+pub use known::FirmOnRecord;
 pub use looks::LedgerLine;
 pub use outbox::OutboxCounts;
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
@@ -84,6 +87,7 @@ pub struct Store(Arc<Parts>);
 
 struct Parts {
     database: Database,
+    known: Arc<Known>,
     writer: Writer,
     holder: KeyHolder,
     passwords: Passwords,
@@ -147,9 +151,10 @@ pub enum StoreError {
 impl Store {
     /// A store over a database that is open already.
     fn over(database: Database, metrics: Metrics) -> Store {
-        let writer = Writer::start(database.clone(), metrics.clone());
+        let known = Arc::new(Known::default());
+        let writer = Writer::start(database.clone(), Arc::clone(&known), metrics.clone());
         let holder = KeyHolder::start(database.key_pool());
-        Store(Arc::new(Parts { database, writer, holder, passwords: Passwords::new(), metrics }))
+        Store(Arc::new(Parts { database, known, writer, holder, passwords: Passwords::new(), metrics }))
     }
 
     /// Opens the store that `url` names, `sqlite://PATH` or `postgres://…`: makes the file and its folder, brings the

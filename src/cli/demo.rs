@@ -59,7 +59,7 @@ pub enum DemoError {
 
 /// Starts departments and service, makes a decision, prints it, and serves until stopped.
 pub async fn run(args: DemoArgs) -> Result<(), DemoError> {
-    observe::init_logs("warn").map_err(ServeError::Logs)?;
+    let _logs = observe::init_logs("warn").map_err(ServeError::Logs)?;
     let district = District::new(DEFAULT_SEED, DEFAULT_FIRMS, super::sandbox::last_month_end());
     let departments = Departments::bind(free_near(8090), Served::District(district)).map_err(DemoError::Departments)?;
     let departments_at = departments.addr();

@@ -41,7 +41,7 @@ pub enum ServeError {
 /// Serves until stopped.
 pub async fn run(args: ConfigArgs) -> Result<(), ServeError> {
     let settings = Settings::load(args.config.as_deref())?;
-    observe::init_logs(&settings.log).map_err(ServeError::Logs)?;
+    let _logs = observe::init_logs(&settings.log).map_err(ServeError::Logs)?;
     Ok(App::build(settings).await?.run_until_stopped().await?)
 }
 

@@ -100,6 +100,12 @@ impl<R: Record> Department<R> {
         evidence
     }
 
+    /// Whether a look can be answered with what is kept, as good as a new answer.
+    pub(super) fn has_at_hand(&self, look: &Look) -> bool {
+        let good = |found: &Found<Arc<Fetched<R>>>| matches!(found, Found::Good(_)) && found.kept().serves(look);
+        !look.pass.covers(R::SOURCE) || self.cache.find(look.uscc(), Instant::now()).as_ref().is_some_and(good)
+    }
+
     /// Drops all that is kept of a firm; what is on its way is not kept either, and nobody joins it any more.
     pub(super) fn forget(&self, uscc: &Uscc) {
         self.cache.forget(uscc);

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use super::StoreError;
 use super::database::{Database, Transaction, execute};
 use super::idempotency;
+use super::known::Touched;
 use super::many::{ManyRows, write_many};
 pub use checkpoint::{Checkpoint, CheckpointError, PublicKey, SigningKey};
 pub use keeper::CheckpointKeeper;
@@ -103,6 +104,8 @@ pub(super) struct Batch {
     transaction: Transaction,
     head: Head,
     begun_at: Head,
+    /// What changes of what may be known in memory.
+    touched: Touched,
     /// Rows of the chain that are to be written with the commit.
     rows: Vec<ChainedRow>,
     /// The latest instant at which an answer was kept in this batch; answers that are too old at it are thrown away.
@@ -138,7 +141,14 @@ impl Batch {
                     .await?
             }
         };
-        Ok(Batch { transaction, begun_at: head.clone(), head, rows: Vec::new(), kept_at: None })
+        Ok(Batch {
+            transaction,
+            begun_at: head.clone(),
+            head,
+            touched: Touched::default(),
+            rows: Vec::new(),
+            kept_at: None,
+        })
     }
 
     /// The transaction, to write rows into.
@@ -151,6 +161,21 @@ impl Batch {
         self.kept_at = self.kept_at.max(Some(at));
     }
 
+    /// The number of the last row of the chain, those that are yet to be written included.
+    pub(super) fn head_seq(&self) -> i64 {
+        self.head.seq
+    }
+
+    /// A firm's dates are moved on.
+    pub(super) fn touches_firm(&mut self, uscc: &str) {
+        self.touched.firm(uscc);
+    }
+
+    /// What was changed of what may be known.
+    pub(super) fn take_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.touched)
+    }
+
     /// The number that the next row of the chain will have.
     pub(super) fn next_seq(&self) -> i64 {
         self.head.seq + 1
@@ -158,6 +183,7 @@ impl Batch {
 
     /// Appends a row to the chain; it is written with the commit.
     pub(super) fn append(&mut self, kind: Kind, subject: &str, digest: &str, at: Timestamp) {
+        self.touched.chained(kind, subject);
         let (seq, at) = (self.head.seq + 1, at.as_millisecond());
         let hash = self.head.next_hash(seq, at, kind.as_str(), subject, digest);
         let previous = std::mem::replace(&mut self.head, Head { seq, hash: hash.clone() }).hash;

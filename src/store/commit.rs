@@ -8,6 +8,7 @@ use super::cases::{CaseRow, insert_cases};
 use super::consents::{Grant, grants};
 use super::decisions::{Committed, DecisionEntry, Written};
 use super::idempotency::{self, IdempotencyEntry, KeptReply};
+use super::known::Known;
 use super::looks::{self, LookRow, SourceDate};
 use super::many::{ManyRows, write_many};
 use super::rescores::{FactEnd, fact_ends, note_fact_ends};
@@ -82,6 +83,14 @@ impl CommitDecision {
             idempotency,
             record,
         })
+    }
+
+    /// Leaves out the dates where they move nothing on.
+    pub(super) fn without_known_dates(mut self, known: &Known) -> CommitDecision {
+        if known.has_dates(&self.record.decision.request.uscc, &self.dates) {
+            self.dates.clear();
+        }
+        self
     }
 
     fn consent(&self) -> String {

@@ -175,11 +175,17 @@ impl Store {
             return Ok(None);
         }
         let hash = sha256(secret.as_bytes());
+        let (known, drops) = self.known_key(&hash).await?;
+        if known.is_some() {
+            return Ok(known);
+        }
         let mut reader = self.reader().await?;
         let row = fetch!(fetch_optional, Reader, &mut reader, KeyRow, BY_SECRET, &hash)?;
         let Some(row) = row else { return Ok(None) };
         let KeyInfo { id, bank, bank_name, .. } = row.read()?;
-        Ok(Some(BankIdentity { bank, name: bank_name, key: id }))
+        let bank = BankIdentity { bank, name: bank_name, key: id };
+        self.remember_key(hash, &bank, drops);
+        Ok(Some(bank))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
@@ -138,6 +139,8 @@ pub(super) async fn enter(batch: &mut Batch, look: &Look) -> Result<(), StoreErr
 pub(super) struct SourceDate {
     pub(super) uscc: String,
     pub(super) source: &'static str,
+    pub(super) kind: SourceKind,
+    pub(super) day: Date,
     /// ISO 8601, so that the order of texts is that of days.
     pub(super) as_of: String,
 }
@@ -146,7 +149,13 @@ pub(super) struct SourceDate {
 pub(super) fn stated_dates(look: &Look) -> Vec<SourceDate> {
     let stated = |line: &EvidenceLine| {
         let as_of = line.as_of.filter(|_| line.status.has_record())?;
-        Some(SourceDate { uscc: look.uscc.as_str().to_owned(), source: line.source.as_str(), as_of: as_of.to_string() })
+        Some(SourceDate {
+            uscc: look.uscc.as_str().to_owned(),
+            source: line.source.as_str(),
+            kind: line.source,
+            day: as_of,
+            as_of: as_of.to_string(),
+        })
     };
     look.answers.iter().filter_map(stated).collect()
 }
@@ -159,6 +168,9 @@ static SOURCE_DATES: ManyRows = ManyRows::new(
 
 /// Moves firms' dates on to those that their departments stated now; never back. One date at most for each firm and source.
 pub(super) async fn move_dates_on(batch: &mut Batch, dates: &[SourceDate]) -> Result<(), StoreError> {
+    for date in dates {
+        batch.touches_firm(&date.uscc);
+    }
     write_many!(batch.transaction(), SOURCE_DATES, dates, |date| &date.uscc, date.source, &date.as_of);
     Ok(())
 }

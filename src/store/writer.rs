@@ -21,6 +21,7 @@ use super::audit::Batch;
 use super::commit::{CommitDecision, StoredGrounds, commit_all};
 use super::database::{Database, execute};
 use super::decisions::Committed;
+use super::known::Known;
 use crate::observe::Metrics;
 
 /// The most writes that share a transaction.
@@ -137,10 +138,10 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the task.
-    pub(super) fn start(database: Database, metrics: Metrics) -> Writer {
+    pub(super) fn start(database: Database, known: Arc<Known>, metrics: Metrics) -> Writer {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let stop = Arc::new(Notify::new());
-        let desk = Desk { database, metrics, grounds: StoredGrounds::default() };
+        let desk = Desk { database, known, metrics, grounds: StoredGrounds::default() };
         let task = tokio::spawn(run(desk, waiting, Arc::clone(&stop)));
         Writer { queue, stop, task: Mutex::new(Some(task)) }
     }
@@ -201,6 +202,7 @@ async fn answered<A>(outcome: oneshot::Receiver<Result<A, StoreError>>) -> Resul
 /// What the task works with.
 struct Desk {
     database: Database,
+    known: Arc<Known>,
     metrics: Metrics,
     grounds: StoredGrounds,
 }
@@ -260,8 +262,15 @@ impl Desk {
         let begun = Instant::now();
         let transaction = async {
             let mut batch = Batch::begin(&self.database).await?;
+            self.known.begun(batch.head_seq());
             match write_all(&mut batch, entries, &self.grounds).await {
-                Ok(grounds) => batch.commit().await.map(|()| grounds),
+                Ok(grounds) => {
+                    let touched = batch.take_touched();
+                    self.known.committing(batch.head_seq());
+                    batch.commit().await.inspect_err(|_| self.known.failed())?;
+                    self.known.committed(touched);
+                    Ok(grounds)
+                }
                 Err(error) => {
                     // A rollback that fails leaves a connection that the pool throws away; the error to tell is the first.
                     let _ = batch.roll_back().await;
@@ -269,9 +278,10 @@ impl Desk {
                 }
             }
         };
-        let outcome = tokio::time::timeout(COMMIT_TIMEOUT, transaction)
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Unavailable("the database took too long".to_owned())));
+        let outcome = tokio::time::timeout(COMMIT_TIMEOUT, transaction).await.unwrap_or_else(|_| {
+            self.known.failed();
+            Err(StoreError::Unavailable("the database took too long".to_owned()))
+        });
         self.grounds.remember(outcome?);
         self.metrics.committed(begun.elapsed());
         Ok(())
