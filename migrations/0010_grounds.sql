@@ -6,3 +6,7 @@ CREATE TABLE grounds (
     body   TEXT NOT NULL
 );
 ALTER TABLE decisions ADD COLUMN grounds TEXT;
+
+-- Each index of looks that is not in the order of time costs every decision a page of the disk. What was looked at under a consent is
+-- found among the looks at its firm.
+DROP INDEX looks_by_consent;

@@ -10,6 +10,9 @@ use yuxin::cli::{
     serve, sources, store, train, users, verify,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Yuxin (虞信): credit scoring for small and micro firms
 #[derive(Parser)]
 #[command(version, about, arg_required_else_help = true)]

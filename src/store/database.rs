@@ -16,6 +16,10 @@ use super::schema::{self, Wanted};
 
 /// How long a statement waits for another process that writes to the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// A connection's cache in KiB, negative as SQLite wants it: the indexes' pages of a few million decisions.
+const SQLITE_CACHE: &str = "-65536";
+/// Pages of 4 KiB in the log before they are moved into the database: a page that is written often is moved once.
+const SQLITE_WAL_PAGES: &str = "8192";
 /// Connections that read: SQLite's are threads.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_READERS: u32 = 8;
@@ -245,6 +249,8 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        .pragma("cache_size", SQLITE_CACHE)
+        .pragma("wal_autocheckpoint", SQLITE_WAL_PAGES)
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging();
     let file = options.get_filename().to_owned();

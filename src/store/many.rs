@@ -1,4 +1,5 @@
-//! One statement for many rows, the same text on either database.
+//! One statement for many rows, the same text on either database but for its placeholders: SQLite looks a named one up in a list,
+//! which takes longer with each, and PostgreSQL has only named ones.
 //!
 //! A statement goes to the database's own thread or over the wire and back, which costs more than most rows. Rows are taken in
 //! pieces of 1, 2, 4, … [`PIECE_MAX`], so that there are few texts and each is prepared once.
@@ -15,29 +16,41 @@ pub(super) struct ManyRows {
     head: &'static str,
     columns: usize,
     tail: &'static str,
-    texts: [OnceLock<String>; SIZES],
+    texts: [[OnceLock<String>; SIZES]; 2],
+}
+
+/// Whose placeholders.
+#[derive(Clone, Copy)]
+pub(super) enum Marks {
+    /// `?`
+    Sqlite,
+    /// `$1`
+    Postgres,
 }
 
 impl ManyRows {
     /// A statement whose rows have so many columns.
     pub(super) const fn new(head: &'static str, columns: usize, tail: &'static str) -> ManyRows {
-        ManyRows { head, columns, tail, texts: [const { OnceLock::new() }; SIZES] }
+        ManyRows { head, columns, tail, texts: [const { [const { OnceLock::new() }; SIZES] }; 2] }
     }
 
     /// The text for a piece of so many rows, as [`pieces`] makes them.
-    pub(super) fn sql(&'static self, rows: usize) -> &'static str {
+    pub(super) fn sql(&'static self, marks: Marks, rows: usize) -> &'static str {
         let size = rows.max(1).ilog2() as usize;
-        self.texts[size.min(SIZES - 1)].get_or_init(|| self.written(rows))
+        self.texts[marks as usize][size.min(SIZES - 1)].get_or_init(|| self.written(marks, rows))
     }
 
-    fn written(&self, rows: usize) -> String {
+    fn written(&self, marks: Marks, rows: usize) -> String {
         let mut text = self.head.to_owned();
         for row in 0..rows {
             text.push_str(if row == 0 { "(" } else { ", (" });
             for column in 0..self.columns {
-                let comma = if column == 0 { "" } else { ", " };
-                // Writing to a String cannot fail.
-                let _ = write!(text, "{comma}${}", row * self.columns + column + 1);
+                text.push_str(if column == 0 { "" } else { ", " });
+                match marks {
+                    Marks::Sqlite => text.push('?'),
+                    // Writing to a String cannot fail.
+                    Marks::Postgres => drop(write!(text, "${}", row * self.columns + column + 1)),
+                }
             }
             text.push(')');
         }
@@ -60,9 +73,9 @@ pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 macro_rules! write_many {
     ($of:expr, $sql:expr, $rows:expr, |$row:ident| $($value:expr),+ $(,)?) => {
         for piece in $crate::store::many::pieces($rows) {
-            let sql = $sql.sql(piece.len());
             match $of {
                 $crate::store::database::Transaction::Sqlite(c) => {
+                    let sql = $sql.sql($crate::store::many::Marks::Sqlite, piece.len());
                     let mut query = sqlx::query(sql);
                     for $row in piece {
                         $(query = query.bind($value);)+
@@ -70,6 +83,7 @@ macro_rules! write_many {
                     query.execute(&mut **c).await?;
                 }
                 $crate::store::database::Transaction::Postgres(c) => {
+                    let sql = $sql.sql($crate::store::many::Marks::Postgres, piece.len());
                     let mut query = sqlx::query(sql);
                     for $row in piece {
                         $(query = query.bind($value);)+
@@ -86,9 +100,9 @@ macro_rules! read_many {
     ($of:expr, $found:ty, $sql:expr, $rows:expr, |$row:ident| $($value:expr),+ $(,)?) => {{
         let mut found: Vec<$found> = Vec::new();
         for piece in $crate::store::many::pieces($rows) {
-            let sql = $sql.sql(piece.len());
             match $of {
                 $crate::store::database::Transaction::Sqlite(c) => {
+                    let sql = $sql.sql($crate::store::many::Marks::Sqlite, piece.len());
                     let mut query = sqlx::query_as::<_, $found>(sql);
                     for $row in piece {
                         $(query = query.bind($value);)+
@@ -96,6 +110,7 @@ macro_rules! read_many {
                     found.extend(query.fetch_all(&mut **c).await?);
                 }
                 $crate::store::database::Transaction::Postgres(c) => {
+                    let sql = $sql.sql($crate::store::many::Marks::Postgres, piece.len());
                     let mut query = sqlx::query_as::<_, $found>(sql);
                     for $row in piece {
                         $(query = query.bind($value);)+
@@ -124,8 +139,10 @@ mod tests {
             assert_eq!(taken.concat(), rows);
             assert!(taken.iter().all(|piece| piece.len().is_power_of_two() && piece.len() <= PIECE_MAX));
         }
-        assert_eq!(SQL.sql(1), "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-        assert_eq!(SQL.sql(2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
-        assert!(SQL.sql(PIECE_MAX).contains("($511, $512)"));
+        let sql = |rows| SQL.sql(Marks::Postgres, rows);
+        assert_eq!(sql(1), "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        assert_eq!(sql(2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+        assert!(sql(PIECE_MAX).contains("($511, $512)"));
+        assert_eq!(SQL.sql(Marks::Sqlite, 2), "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING");
     }
 }
