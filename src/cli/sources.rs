@@ -68,6 +68,9 @@ pub enum ProbeError {
     /// The consent does not name this department.
     #[error("the department is not asked: the consent does not cover {0}")]
     NotCovered(SourceKind),
+    /// The consent is for one decision only, which a probe would spend without deciding anything.
+    #[error("the department is not asked: the consent is for one decision only; probe under a standing one")]
+    OneTime,
     /// A step failed; it was printed.
     #[error("the step {0} failed")]
     Failed(String),
@@ -105,6 +108,9 @@ async fn probe(config: &ConfigArgs, name: String, uscc: Uscc, consent: ConsentId
 /// A pass for the purposes of the bank that holds the consent; the look is in the ledger before the department is asked.
 async fn entered(store: &Store, id: ConsentId, uscc: &Uscc, kind: SourceKind) -> Result<ConsentPass, ProbeError> {
     let consent = store.consent(id).await?.ok_or(ProbeError::NoSuchConsent(id))?;
+    if consent.one_time {
+        return Err(ProbeError::OneTime);
+    }
     let purpose = consent.purposes.first().map_or("", String::as_str);
     let now = Timestamp::now();
     let pass = consent.check(consent.bank, uscc, purpose, now)?;

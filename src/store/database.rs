@@ -177,6 +177,8 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is deleted, a reply of a firm that revoked for instance, is overwritten in the file.
+        .pragma("secure_delete", "ON")
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging();
     let file = options.get_filename().to_owned();
