@@ -71,6 +71,9 @@ pub enum ProbeError {
     /// The consent is for one decision only, which a probe would spend without deciding anything.
     #[error("the department is not asked: the consent is for one decision only; probe under a standing one")]
     OneTime,
+    /// The consent covers only parts of records, and a probe reads and lists the whole.
+    #[error("the department is not asked: the consent covers only parts of the record, and a probe lists the whole")]
+    OnlyParts,
     /// A step failed; it was printed.
     #[error("the step {0} failed")]
     Failed(String),
@@ -116,6 +119,9 @@ async fn entered(store: &Store, id: ConsentId, uscc: &Uscc, kind: SourceKind) ->
     let pass = consent.check(consent.bank, uscc, purpose, now)?;
     if !pass.covers(kind) {
         return Err(ProbeError::NotCovered(kind));
+    }
+    if pass.scope().fields().is_some() {
+        return Err(ProbeError::OnlyParts);
     }
     let who = "yuxin sources probe".to_owned();
     store.enter_look(Look::probing(LookId(Uuid::now_v7()), &pass, kind, who, now)).await?;
