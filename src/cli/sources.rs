@@ -68,6 +68,12 @@ pub enum ProbeError {
     /// The consent does not name this department.
     #[error("the department is not asked: the consent does not cover {0}")]
     NotCovered(SourceKind),
+    /// The consent is for one decision only, which a probe would spend without deciding anything.
+    #[error("the department is not asked: the consent is for one decision only; probe under a standing one")]
+    OneTime,
+    /// The consent covers only parts of records, and a probe reads and lists the whole.
+    #[error("the department is not asked: the consent covers only parts of the record, and a probe lists the whole")]
+    OnlyParts,
     /// A step failed; it was printed.
     #[error("the step {0} failed")]
     Failed(String),
@@ -105,11 +111,17 @@ async fn probe(config: &ConfigArgs, name: String, uscc: Uscc, consent: ConsentId
 /// A pass for the purposes of the bank that holds the consent; the look is in the ledger before the department is asked.
 async fn entered(store: &Store, id: ConsentId, uscc: &Uscc, kind: SourceKind) -> Result<ConsentPass, ProbeError> {
     let consent = store.consent(id).await?.ok_or(ProbeError::NoSuchConsent(id))?;
+    if consent.one_time {
+        return Err(ProbeError::OneTime);
+    }
     let purpose = consent.purposes.first().map_or("", String::as_str);
     let now = Timestamp::now();
     let pass = consent.check(consent.bank, uscc, purpose, now)?;
     if !pass.covers(kind) {
         return Err(ProbeError::NotCovered(kind));
+    }
+    if pass.scope().fields().is_some() {
+        return Err(ProbeError::OnlyParts);
     }
     let who = "yuxin sources probe".to_owned();
     store.enter_look(Look::probing(LookId(Uuid::now_v7()), &pass, kind, who, now)).await?;

@@ -2,8 +2,10 @@
 //!
 //! Every first call earns a tenth of a further one; a retry or a hedge spends a whole one, and hedges earn and spend a purse of
 //! their own besides, of a twentieth. Thus of `n` first calls at most `max(RESERVE, n / 10)` are followed by another, and at
-//! most `n / 20` are hedged, in any order of events: a department in trouble is not drowned by those that wait for it.
+//! most `n / 20` are hedged, in any order of events; and among any hundred first calls in a row at most ten are, also after a
+//! long good time: a department in trouble is not drowned by those that wait for it.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 /// First calls that earn one further call: 10 %.
@@ -15,12 +17,20 @@ const CALLS_PER_HEDGE: u32 = 20;
 pub(super) const RESERVE: u32 = 3;
 /// The most further calls that are saved up, so that a long good time does not pay for a storm.
 const SAVED_MAX: u32 = 10;
+/// First calls in a row among which no more than a tenth, [`WINDOW_EXTRAS_MAX`], are followed by another.
+const WINDOW_CALLS: u64 = 100;
+/// See [`WINDOW_CALLS`].
+const WINDOW_EXTRAS_MAX: usize = 10;
 
 /// The budget of one department.
 pub(super) struct Budget(Mutex<Purse>);
 
 /// In tenths of a further call, and in twentieths of a hedge.
 struct Purse {
+    /// First calls so far.
+    calls: u64,
+    /// How many first calls there had been when each of the last further calls was spent; those of one window.
+    spent: VecDeque<u64>,
     owed: u32,
     extra: u32,
     hedge: u32,
@@ -30,12 +40,13 @@ impl Budget {
     /// The budget of a service that has just started.
     pub(super) fn new() -> Budget {
         let lent = RESERVE * CALLS_PER_EXTRA;
-        Budget(Mutex::new(Purse { owed: lent, extra: lent, hedge: 0 }))
+        Budget(Mutex::new(Purse { calls: 0, spent: VecDeque::new(), owed: lent, extra: lent, hedge: 0 }))
     }
 
     /// A first call goes out.
     pub(super) fn earn(&self) {
         self.with(|purse| {
+            purse.calls += 1;
             match purse.owed {
                 0 => purse.extra = (purse.extra + 1).min(SAVED_MAX * CALLS_PER_EXTRA),
                 owed => purse.owed = owed - 1,
@@ -47,9 +58,10 @@ impl Budget {
     /// Leave for one retry.
     pub(super) fn spend_retry(&self) -> bool {
         self.with(|purse| {
-            let enough = purse.extra >= CALLS_PER_EXTRA;
+            let enough = purse.extra >= CALLS_PER_EXTRA && purse.has_room();
             if enough {
                 purse.extra -= CALLS_PER_EXTRA;
+                purse.spent.push_back(purse.calls);
             }
             enough
         })
@@ -58,9 +70,10 @@ impl Budget {
     /// Leave for one hedge.
     pub(super) fn spend_hedge(&self) -> bool {
         self.with(|purse| {
-            let enough = purse.extra >= CALLS_PER_EXTRA && purse.hedge >= CALLS_PER_HEDGE;
+            let enough = purse.extra >= CALLS_PER_EXTRA && purse.hedge >= CALLS_PER_HEDGE && purse.has_room();
             if enough {
                 purse.extra -= CALLS_PER_EXTRA;
+                purse.spent.push_back(purse.calls);
                 purse.hedge -= CALLS_PER_HEDGE;
             }
             enough
@@ -70,6 +83,16 @@ impl Budget {
     fn with<T>(&self, change: impl FnOnce(&mut Purse) -> T) -> T {
         // Nothing in a change can panic.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Purse {
+    /// Whether the window that ends with the last first call has room for a further call.
+    fn has_room(&mut self) -> bool {
+        while self.spent.front().is_some_and(|at| at + WINDOW_CALLS <= self.calls) {
+            self.spent.pop_front();
+        }
+        self.spent.len() < WINDOW_EXTRAS_MAX
     }
 }
 
@@ -98,6 +121,21 @@ mod tests {
         let budget = Budget::new();
         (0..100_000).for_each(|_| budget.earn());
         assert_eq!((0..1000).filter(|_| budget.spend_retry()).count(), SAVED_MAX as usize);
+    }
+
+    #[test]
+    fn no_hundred_looks_in_a_row_cost_more_than_ten_further_calls_however_good_the_time_before_was() {
+        let budget = Budget::new();
+        (0..1000).for_each(|_| budget.earn());
+        let mut spent: Vec<usize> = Vec::new();
+        for _ in 0..1000 {
+            budget.earn();
+            spent.push((0..3).filter(|_| budget.spend_retry()).count());
+        }
+        for window in spent.windows(100) {
+            assert!(window.iter().sum::<usize>() <= 10);
+        }
+        assert!(spent.iter().sum::<usize>() >= 90, "the tenth is there to be used");
     }
 
     proptest! {

@@ -252,8 +252,11 @@ fn chinese(content_type: &str) -> Option<&'static Charset> {
     [encoding_rs::GBK, encoding_rs::GB18030].contains(&charset).then_some(charset)
 }
 
+/// Stands for a header that is not of visible ASCII, of which nobody can say what it allows.
+const UNREADABLE: &str = "\u{fffd}";
+
 fn freshness(headers: &HeaderMap) -> Freshness {
-    Freshness::read(|name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect())
+    Freshness::read(|name| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or(UNREADABLE)).collect())
 }
 
 fn is_web_page(response: &Response) -> bool {

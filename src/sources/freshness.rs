@@ -79,13 +79,15 @@ impl Freshness {
                 "max-age" => max_age = shorter(max_age, seconds(value)),
                 "s-maxage" => shared = shorter(shared, seconds(value)),
                 "stale-while-revalidate" => read.revalidate = seconds(value),
+                name if !name.is_ascii() || name.contains('\u{fffd}') => read.no_store = true,
                 _ => {}
             }
         }
         if max_age == Some(Duration::ZERO) {
             shared = None;
         }
-        let age = header("age").first().map_or(Duration::ZERO, |value| seconds(value));
+        let age = age(&header("age"));
+        read.no_store |= header("vary").iter().flat_map(|value| value.split(',')).any(|name| name.trim() == "*");
         let stated = shared.or(max_age).or_else(|| expires_in(&header("expires"), &header("date")));
         read.stated = stated.map(|stated| stated.saturating_sub(age));
         read
@@ -107,6 +109,15 @@ impl Freshness {
     pub(super) fn of_absence(self, limits: Limits) -> Life {
         let good = if self.no_store { Duration::ZERO } else { limits.absent.min(self.stated.unwrap_or(limits.absent)) };
         Life { good, ..Life::default() }
+    }
+}
+
+/// How old the answer is already. What cannot be read, or is said twice, is older than anything: the strictest.
+fn age(values: &[&str]) -> Duration {
+    match values {
+        [] => Duration::ZERO,
+        [one] => one.trim().parse().map_or(Duration::MAX, Duration::from_secs),
+        _ => Duration::MAX,
     }
 }
 
@@ -150,6 +161,13 @@ mod tests {
             (&[("cache-control", "Max-Age=\"60\" , foo=1")], 60),
             (&[("cache-control", "max-age=60"), ("age", "20")], 40),
             (&[("cache-control", "max-age=60"), ("age", "90")], 0),
+            (&[("cache-control", "max-age=60"), ("age", "99999999999999999999999")], 0),
+            (&[("cache-control", "max-age=60"), ("age", "abc")], 0),
+            (&[("cache-control", "max-age=60"), ("age", "-5")], 0),
+            (&[("cache-control", "max-age=60"), ("age", "5, 1000")], 0),
+            (&[("cache-control", "max-age=60"), ("age", "5"), ("age", "6")], 0),
+            (&[("cache-control", "max-age=60"), ("vary", "Accept, *")], 0),
+            (&[("cache-control", "max-age=60, \u{fffd}")], 0),
             (&[("cache-control", "max-age=60, max-age=30")], 30),
             (&[("cache-control", "max-age=60"), ("cache-control", "s-maxage=10")], 10),
             (&[("cache-control", "max-age=999999")], 600),

@@ -279,7 +279,7 @@ impl Write for RevokeConsent {
         batch.append(Kind::ConsentRevoked, &row.id, &row.revocation_digest(), self.now);
         let about = NoticeAbout {
             consent_id: Some(self.id),
-            decision_ids: relying_on(batch, self.id, consent.bank).await?,
+            decision_ids: relying_on(batch, &consent).await?,
             ..NoticeAbout::default()
         };
         notices::tell(batch, consent.bank, NoticeKind::ConsentRevoked, &about, self.now).await?;
@@ -290,11 +290,11 @@ impl Write for RevokeConsent {
 }
 
 /// The bank's decisions that were made under a consent, oldest first.
-async fn relying_on(batch: &mut Batch, consent: ConsentId, bank: BankId) -> Result<Vec<DecisionId>, StoreError> {
+async fn relying_on(batch: &mut Batch, consent: &Consent) -> Result<Vec<DecisionId>, StoreError> {
     const SELECT: &str = "SELECT DISTINCT decision_id FROM looks \
-         WHERE consent_id = $1 AND bank = $2 AND ended = 'decided' AND decision_id IS NOT NULL ORDER BY decision_id";
-    let (consent, bank) = (consent.to_string(), bank.to_string());
-    let rows = fetch!(fetch_all, Transaction, batch.transaction(), (String,), SELECT, &consent, &bank)?;
-    let row = Row { what: "consent", id: &consent };
+         WHERE uscc = $1 AND consent_id = $2 AND bank = $3 AND ended = 'decided' AND decision_id IS NOT NULL ORDER BY decision_id";
+    let (id, bank, uscc) = (consent.id.to_string(), consent.bank.to_string(), consent.uscc.as_str());
+    let rows = fetch!(fetch_all, Transaction, batch.transaction(), (String,), SELECT, uscc, &id, &bank)?;
+    let row = Row { what: "consent", id: &id };
     rows.iter().map(|(id,)| row.parse("decision_id", id)).collect()
 }

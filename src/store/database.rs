@@ -251,6 +251,8 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
         .foreign_keys(true)
         .pragma("cache_size", SQLITE_CACHE)
         .pragma("wal_autocheckpoint", SQLITE_WAL_PAGES)
+        // What is deleted, a reply of a firm that revoked for instance, is overwritten in the file.
+        .pragma("secure_delete", "ON")
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging();
     let file = options.get_filename().to_owned();

@@ -118,7 +118,7 @@ fn the_connectors_that_are_shipped_are_in_order_and_lack_nothing_but_their_secre
     let output = check(&[]);
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("tax.auth.secret: the environment variable STRANGE_TAX_SECRET is not set"), "{said}");
+    assert!(said.contains("tax.auth.secret: the environment variable that `env` names is not set"), "{said}");
     assert!(said.contains("STRANGE_SOCIAL_SECRET is not set"), "{said}");
 }
 

@@ -200,7 +200,8 @@ impl Reading<'_, '_> {
         let envelope = wire.envelope.map(|envelope| Envelope::read(&format!("{name}.envelope"), envelope, problems));
         let mapping = wire.map.map(|map| Mapping::compile(&format!("{name}.map"), map, kind, problems));
         for (number, rule) in wire.rules.iter().enumerate() {
-            if let Some(problem) = rule.problem() {
+            let place = || rule.misplaced(kind, mapping.as_ref());
+            if let Some(problem) = rule.problem().map(str::to_owned).or_else(place) {
                 problems.push(format!("{name}.rules, number {}: {problem}", number + 1));
             }
         }
@@ -208,6 +209,10 @@ impl Reading<'_, '_> {
             if !is_header(header, value) {
                 problems.push(format!("{name}.headers: {header:?} cannot be sent"));
             }
+        }
+        if let (Some(paging), Some(mapping)) = (&paging, &mapping) {
+            let told = paging.lists(&mapping.places());
+            problems.extend(told.into_iter().map(|problem| format!("{name}.paging: {problem}")));
         }
         if paging.is_some() && mapping.is_none() {
             problems.push(format!("{name}: paging needs a map, since the standard shape has no pages"));

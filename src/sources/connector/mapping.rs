@@ -109,6 +109,21 @@ impl Mapping {
         told.all(|at| at.walk(page).is_none_or(|said| at.walk(first) == Some(said)))
     }
 
+    /// The places that objects and lists are read from, with whether their entries are read by name.
+    pub(super) fn places(&self) -> Vec<(&Pointer, bool)> {
+        let places = self.fields.iter().filter_map(|entry| match &entry.source {
+            Source::Rows(rows) => Some((&rows.from, rows.keyed)),
+            Source::Object(object) => object.from.as_ref().map(|from| (from, false)),
+            Source::Constant(_) | Source::Single(_) => None,
+        });
+        places.collect()
+    }
+
+    /// Whether it fills the field `name` of the record.
+    pub(super) fn fills(&self, name: &str) -> bool {
+        name == "uscc" || self.fields.iter().any(|entry| entry.name == name)
+    }
+
     /// The code that a reply names, for trying a mapping on a sample.
     pub(super) fn code_in(&self, reply: &Value) -> Option<Uscc> {
         self.uscc.walk(reply).and_then(scalar)?.parse().ok()

@@ -120,6 +120,10 @@ pub(super) struct Gathered {
     /// Rows so far, of all lists together.
     pub(super) rows: u64,
     last: Option<String>,
+    /// How much there is in all, as the pages so far say.
+    total: Option<u64>,
+    /// Rows of the first page, where all pages but the last must have as many.
+    rows_first: u64,
 }
 
 /// What comes after a page.
@@ -195,6 +199,29 @@ impl Paging {
         }
     }
 
+    /// Whether all pages but the last have equally many rows; several lists need not end on the same page.
+    fn of_one_size(&self) -> bool {
+        self.items.len() == 1 && !self.keyed
+    }
+
+    /// What is wrong with `items` beside a mapping that reads objects and lists at these places; with whether each is read by name.
+    pub(super) fn lists(&self, mapped: &[(&Pointer, bool)]) -> Vec<String> {
+        let mut problems = Vec::new();
+        for item in &self.items {
+            let at = item.text();
+            let inside = |long: &str, short: &str| {
+                long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            if !mapped.iter().any(|(from, _)| inside(from.text(), at) || inside(at, from.text())) {
+                problems.push(format!("items: {at:?} is no list that the map reads"));
+            }
+            if !self.keyed && mapped.iter().any(|(from, keyed)| *keyed && from.text() == at) {
+                problems.push(format!("items: {at:?} is keyed in the map; paging needs `keyed = true` as well"));
+            }
+        }
+        problems
+    }
+
     /// The rows of one page.
     fn rows(&self, page: &Value) -> u64 {
         let rows = |at: &Pointer| match at.walk(page) {
@@ -209,7 +236,7 @@ impl Paging {
     /// Begins with the first page.
     pub(super) fn begin(&self, first: Value) -> Gathered {
         let rows = self.rows(&first);
-        Gathered { whole: first, pages: 1, rows, last: None }
+        Gathered { whole: first, pages: 1, rows, last: None, total: None, rows_first: rows }
     }
 
     /// Adds the rows of the next page.
@@ -217,6 +244,10 @@ impl Paging {
         gathered.pages += 1;
         let wrong = |problem| Failure::Paging { page: gathered.pages, problem };
         for at in &self.items {
+            // Where nobody says how many rows there are in all, a list that is not there may be a page that was lost.
+            if self.total_items.is_none() && is_there(at, page) != is_there(at, &gathered.whole) {
+                return Err(wrong("has not the same lists as the first: a list is there on every page, or on none"));
+            }
             let rows: Vec<Value> = match at.walk(page) {
                 None | Some(Value::Null) => continue,
                 Some(Value::Object(entries)) if self.keyed => {
@@ -252,6 +283,18 @@ impl Paging {
             said.ok_or_else(|| wrong("does not say in a whole number how much there is"))
         };
         let rows = self.rows(page);
+        let mut total = None;
+        if let Some(at) = self.total_pages.as_ref().or(self.total_items.as_ref()) {
+            let said = count(at)?;
+            if gathered.total.is_some_and(|before| before != said) {
+                return Err(wrong("says another total than the page before"));
+            }
+            if self.total_pages.is_some() && said == 0 && rows > 0 {
+                return Err(wrong("brings rows, though there should be no page at all"));
+            }
+            gathered.total = Some(said);
+            total = Some(said);
+        }
         let next = match &self.next {
             Some(at) => {
                 let follows = at.find(page, headers).filter(|text| !text.is_empty() && text != "false");
@@ -269,10 +312,9 @@ impl Paging {
                 Some("false" | "0" | "N" | "n") => false,
                 _ => return Err(wrong("does not say with true or false whether there is more")),
             }
-        } else if let Some(at) = &self.total_pages {
-            u64::from(gathered.pages) < count(at)?
-        } else if let Some(at) = &self.total_items {
-            let total = count(at)?;
+        } else if let (Some(total), Some(_)) = (total, &self.total_pages) {
+            u64::from(gathered.pages) < total
+        } else if let Some(total) = total {
             if gathered.rows > total {
                 return Err(wrong("brings more rows than there are in all"));
             }
@@ -288,12 +330,19 @@ impl Paging {
             (true, _) if rows == 0 && (self.total_items.is_some() || self.total_pages.is_some()) => {
                 Err(wrong("is empty, though there should be more"))
             }
+            (true, _) if self.total_pages.is_some() && self.of_one_size() && rows < gathered.rows_first => {
+                Err(wrong("has fewer rows than the first, though more pages should follow"))
+            }
             (true, _) if gathered.pages >= self.pages_max => {
                 Err(wrong("is not the last, and pages_max allows no more"))
             }
             (true, next) => Ok(Next::Page(next)),
         }
     }
+}
+
+fn is_there(at: &Pointer, page: &Value) -> bool {
+    at.walk(page).is_some_and(|list| !list.is_null())
 }
 
 /// An entry is a row, or a list of rows.

@@ -3,9 +3,14 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::mapping::Mapping;
 use super::pointer::scalar;
-use crate::domain::Month;
+use super::schema::{self, Holds};
+use crate::domain::{Month, SourceKind};
 use crate::sources::reply::Breach;
+
+/// What an adverse fact may say of its life.
+const LIFE: &[&str] = &["severity", "ended_on", "repaired_on", "display_end"];
 
 /// `[[NAME.rules]]`: what the values at a place of the record must meet.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,6 +57,45 @@ impl Rule {
             || self.rows_min.is_some()
             || self.rows_max.is_some();
         (!asks).then_some("asks for nothing")
+    }
+
+    /// Why no record of `kind`, as `mapping` fills it, has anything at the rule's place that the rule could be held against: such a
+    /// rule would never apply, and nobody would notice.
+    pub(super) fn misplaced(&self, kind: SourceKind, mapping: Option<&Mapping>) -> Option<String> {
+        let at = &self.at;
+        let mut tokens = self.at.split('/').skip(1).peekable();
+        let unmapped = tokens.peek().filter(|first| mapping.is_some_and(|mapping| !mapping.fills(first)));
+        if unmapped.is_some() {
+            return Some(format!("{at} is not filled by the map; the rule would never apply"));
+        }
+        let mut here = Some(Holds::Object(schema::fields(kind)));
+        for token in tokens {
+            here = match here? {
+                Holds::Object(fields) => match fields.iter().find(|field| field.name == token) {
+                    Some(field) => Some(field.holds),
+                    // What adverse facts say of their life is in no mapping; records of the standard shape may have it.
+                    None if mapping.is_none() && LIFE.contains(&token) => return None,
+                    None => {
+                        return Some(format!("{at}: a record of {kind} has no {token}; the rule would never apply"));
+                    }
+                },
+                Holds::Rows(fields) if token == "*" || token.parse::<usize>().is_ok() => Some(Holds::Object(fields)),
+                Holds::Rows(_) => return Some(format!("{at}: {token} stands for a row; write * for every row")),
+                _ => return Some(format!("{at}: there is nothing below a single value; the rule would never apply")),
+            };
+        }
+        let holds = here?;
+        let is_number = matches!(holds, Holds::Amount | Holds::Count | Holds::Energy | Holds::Share | Holds::Days);
+        if (self.min.is_some() || self.max.is_some()) && !is_number {
+            return Some(format!("{at} is no number; `min` and `max` are for numbers"));
+        }
+        if (self.rows_min.is_some() || self.rows_max.is_some()) && !matches!(holds, Holds::Rows(_)) {
+            return Some(format!("{at} is no list; `rows_min` and `rows_max` are for lists"));
+        }
+        if self.gapless && holds != Holds::Month {
+            return Some(format!("{at} is no month; `gapless` is for months"));
+        }
+        None
     }
 
     /// Holds the rule against a record in its JSON form.
@@ -181,6 +225,21 @@ mod tests {
         let rule: Rule = toml::from_str(rule).unwrap();
         assert_eq!(rule.problem(), None);
         assert_eq!(rule.check(&record).err().map(|breach| breach.pointer).as_deref(), broken);
+    }
+
+    #[rstest]
+    #[case("at = \"/monthz\"\nrows_min = 500", "no monthz")]
+    #[case("at = \"/months/*/headz\"\nrequired = true\nmin = 1", "no headz")]
+    #[case("at = \"/months/x/heads\"\nmin = 1", "write *")]
+    #[case("at = \"/months/*/heads/x\"\nmin = 1", "below a single value")]
+    #[case("at = \"/months/*/month\"\nmin = 1", "no number")]
+    #[case("at = \"/months/*/heads\"\nrows_min = 1", "no list")]
+    #[case("at = \"/months/*/heads\"\ngapless = true", "no month")]
+    fn a_rule_that_could_never_apply_is_refused(#[case] rule: &str, #[case] said: &str) {
+        let told = toml::from_str::<Rule>(rule).unwrap().misplaced(SourceKind::SocialInsurance, None);
+        assert!(told.as_ref().is_some_and(|told| told.contains(said)), "{told:?}");
+        let right: Rule = toml::from_str("at = \"/months/*/month\"\ngapless = true").unwrap();
+        assert_eq!(right.misplaced(SourceKind::SocialInsurance, None), None);
     }
 
     #[test]

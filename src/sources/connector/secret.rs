@@ -17,7 +17,7 @@ pub(super) enum SecretWire {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EnvWire {
-    env: String,
+    env: SecretString,
 }
 
 #[derive(Deserialize)]
@@ -46,9 +46,10 @@ impl Keeper<'_> {
                 ));
                 Ok(secret)
             }
-            SecretWire::Env(EnvWire { env }) => std::env::var(&env)
+            // The name is not repeated: whoever writes the secret itself there would read it in a log.
+            SecretWire::Env(EnvWire { env }) => std::env::var(env.expose_secret())
                 .map(SecretString::from)
-                .map_err(|_| format!("{path}: the environment variable {env} is not set")),
+                .map_err(|_| format!("{path}: the environment variable that `env` names is not set")),
             SecretWire::File(FileWire { file }) => {
                 self.bytes(path, &file).and_then(|bytes| match String::from_utf8(bytes) {
                     // Editors end files with a line feed, which is no part of a secret.

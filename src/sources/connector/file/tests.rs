@@ -97,7 +97,7 @@ fn all_that_is_wrong_is_told_at_once_and_no_secret_with_it() {
     for expected in [
         "tax: {uscc}, where the firm's code goes, must occur",
         "tax: has a placeholder of pages and no paging",
-        "tax.auth.token: the environment variable YUXIN_TEST_NOT_SET is not set",
+        "tax.auth.token: the environment variable that `env` names is not set",
         "tax.map: uscc must be a JSON pointer",
         "justice: needs `kind`",
         "court: needs `base_url` and `path`",

@@ -57,7 +57,7 @@ fn the_rows_of_all_pages_come_together_in_order_also_where_one_was_an_object() {
     let paging = paging("style = \"page\"\nitems = [\"/a\", \"/b/row\"]\nsize = 1");
     let mut gathered = paging.begin(json!({"a": [1], "b": {"row": {"x": 1}}}));
     paging.add(&mut gathered, &json!({"a": [2, 3], "b": {"row": {"x": 2}}})).unwrap();
-    paging.add(&mut gathered, &json!({"a": null, "b": {"row": [{"x": 3}]}})).unwrap();
+    paging.add(&mut gathered, &json!({"a": [], "b": {"row": [{"x": 3}]}})).unwrap();
     assert_eq!(gathered.whole, json!({"a": [1, 2, 3], "b": {"row": [{"x": 1}, {"x": 2}, {"x": 3}]}}));
     assert_eq!((gathered.pages, gathered.rows), (3, 6));
 }
@@ -81,6 +81,42 @@ fn a_list_is_null_at_the_end_only_where_no_page_brings_any_of_it() {
     let mut gathered = paging.begin(json!({"n": 2, "d": {"a": [1]}}));
     paging.add(&mut gathered, &json!({"n": 2, "d": {"b": [2]}})).unwrap();
     assert_eq!(gathered.whole["d"], json!({"a": [1], "b": [2]}));
+}
+
+#[test]
+fn a_page_that_lost_its_list_is_no_page_and_a_list_is_null_on_every_page_or_on_none() {
+    for end in [
+        "style = \"page\"\nsize = 1",
+        "style = \"cursor\"\nnext = \"/c\"",
+        "style = \"page\"\nsize = 1\nhas_more = \"/m\"",
+    ] {
+        let paging = paging(&format!("{end}\nitems = \"/l\""));
+        for (first, second) in [
+            (json!({"l": [1]}), json!({"error": "internal"})),
+            (json!({"l": [1]}), json!({"l": null})),
+            (json!({"l": null}), json!({"l": [1]})),
+        ] {
+            let refused = paging.add(&mut paging.begin(first), &second).unwrap_err();
+            assert!(refused.to_string().contains("on every page, or on none"), "{refused}");
+        }
+        paging.add(&mut paging.begin(json!({"l": null})), &json!({"l": null})).unwrap();
+    }
+}
+
+#[test]
+fn totals_that_contradict_the_pages_are_refused() {
+    let paging = paging("style = \"page\"\nitems = \"/l\"\nsize = 2\ntotal_pages = \"/n\"");
+    let second = |page: Value| {
+        let first = json!({"l": [1, 2], "n": 3});
+        let mut gathered = paging.begin(first.clone());
+        paging.next(&mut gathered, &first, &Headers::default()).unwrap();
+        paging.add(&mut gathered, &page).unwrap();
+        paging.next(&mut gathered, &page, &Headers::default()).unwrap_err().to_string()
+    };
+    assert!(second(json!({"l": [3], "n": 3})).contains("fewer rows than the first"));
+    assert!(second(json!({"l": [3, 4], "n": 2})).contains("another total"));
+    let none = json!({"l": [1, 2], "n": 0});
+    assert!(paging.next(&mut paging.begin(none.clone()), &none, &Headers::default()).is_err());
 }
 
 #[test]
