@@ -257,7 +257,7 @@ mod tests {
         for (uscc, amount, term, column, told) in [
             ("9.13306E+17", "1", "12", "uscc", "scientific notation"),
             ("913306047410012000", "1", "12", "uscc", "keeps 15 digits"),
-            ("91330604MA2XY0014X", "1", "12", "uscc", "check character"),
+            ("91330604MA2XY0015W", "1", "12", "uscc", "check character"),
             ("91330604MA2XY0014W", "5E+08", "12", "amount_yuan", "scientific notation"),
             ("91330604MA2XY0014W", "5,000", "12", "amount_yuan", "thousands"),
             ("91330604MA2XY0014W", "0", "12", "amount_yuan", "0.01"),
@@ -273,6 +273,7 @@ mod tests {
             assert!(fault.said.as_ref().unwrap().en.contains(told), "{fault:?}");
         }
         assert!(asked("913306047410012389", "1", "12").is_ok(), "a code of digits alone is one");
+        assert!(asked("91330604MA2XY0014X", "1", "12").is_ok(), "a suspect code is decided on, by a person");
     }
 
     #[test]

@@ -63,10 +63,11 @@ pub async fn admit(
     Ok(response)
 }
 
-/// What a request is for. Revoking a consent is not shed before deciding is.
+/// What a request is for. Revoking a consent is not shed before deciding is, and cancelling a batch is not shed because of that
+/// very batch; only to begin one is what nobody waits for.
 fn class(request: &ServiceRequest) -> Class {
     match *request.method() {
-        _ if request.path().starts_with("/v1/batches") => Class::Batch,
+        Method::POST if request.path() == "/v1/batches" => Class::Batch,
         Method::GET | Method::HEAD | Method::OPTIONS => Class::Read,
         _ => Class::Live,
     }

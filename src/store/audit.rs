@@ -11,6 +11,7 @@
 mod checkpoint;
 mod grounds;
 mod keeper;
+mod report;
 mod verify;
 
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ use super::known::Touched;
 use super::many::{ManyRows, write_many};
 pub use checkpoint::{Checkpoint, CheckpointError, PublicKey, SigningKey};
 pub use keeper::CheckpointKeeper;
-pub use verify::{AuditProblem, AuditReport};
+pub use report::{AuditProblem, AuditReport};
 
 /// What a row of the chain speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,13 +11,14 @@ use super::audit::Batch as Writing;
 use super::batches::finish_if_done;
 use super::column::Row;
 use super::database::{execute, fetch};
+use super::decisions::RecordRow;
 use super::notices::tell;
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::batch::{POST_LOAN, RowFault, SentRow};
 use crate::domain::decision::DecisionRequest;
 use crate::domain::notice::NoticeAbout;
-use crate::domain::{BankId, BatchId, Case, ConsentId, DecisionId, DecisionRecord, NoticeKind, Standing};
+use crate::domain::{BankId, BatchId, Case, ConsentId, Decision, DecisionId, DecisionRecord, NoticeKind, Standing};
 
 /// Rows, or firms, that are read at a time.
 const PAGE: i64 = 100;
@@ -99,6 +100,20 @@ struct TakenRecord {
     takes: i64,
 }
 
+/// A decided row: its number in the file, and the decision.
+#[derive(sqlx::FromRow)]
+struct DecidedLine {
+    number: i64,
+    #[sqlx(flatten)]
+    decision: RecordRow,
+}
+
+/// What is needed of a decision's record, whichever version wrote it.
+#[derive(serde::Deserialize)]
+struct OfRecord {
+    decision: Decision,
+}
+
 #[derive(sqlx::FromRow)]
 struct PortfolioRecord {
     uscc: String,
@@ -142,15 +157,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
     pub async fn decided_rows(&self, id: BatchId, bank: BankId, after: u64) -> Result<Vec<DecidedRow>, StoreError> {
-        const DECIDED: &str = "SELECT r.number, d.record FROM batch_rows r JOIN decisions d ON d.id = r.decision_id \
-             WHERE r.batch_id = $1 AND r.state = 'done' AND d.bank = $2 AND r.number > $3 ORDER BY r.number LIMIT $4";
+        const DECIDED: &str = "SELECT r.number, d.id, d.record, g.body FROM batch_rows r JOIN decisions d ON d.id = r.decision_id \
+             LEFT JOIN grounds g ON g.sha256 = d.grounds WHERE r.batch_id = $1 AND r.state = 'done' AND d.bank = $2 AND r.number > $3 ORDER BY r.number LIMIT $4";
         let (id, owner, after) = (id.to_string(), bank.to_string(), i64::try_from(after).unwrap_or(i64::MAX));
         let mut reader = self.reader().await?;
-        let rows = fetch!(fetch_all, Reader, &mut reader, (i64, String), DECIDED, &id, owner, after, PAGE)?;
+        let rows = fetch!(fetch_all, Reader, &mut reader, DecidedLine, DECIDED, &id, owner, after, PAGE)?;
         drop(reader);
         let mut decided = Vec::with_capacity(rows.len());
-        for (number, record) in rows {
-            let record: DecisionRecord = Row { what: "row of batch", id: &id }.json("record", &record)?;
+        for DecidedLine { number, decision } in rows {
+            let record = decision.read()?;
             let case = match record.decision.case_id {
                 Some(_) => self.case_of(bank, &record.decision.id.to_string()).await?,
                 None => None,
@@ -227,11 +242,11 @@ impl Store {
         rows.into_iter()
             .map(|PortfolioRecord { uscc, record, consent_id }| {
                 let row = Row { what: "decision", id: "of a portfolio" };
-                let latest: DecisionRecord = row.json("record", &record)?;
+                let OfRecord { decision: latest } = row.json("record", &record)?;
                 let consent_id: ConsentId = row.parse("consent_id", &consent_id)?;
                 let purpose = POST_LOAN.to_owned();
                 let uscc = row.parse("uscc", &uscc)?;
-                Ok((latest.decision.id, DecisionRequest { uscc, consent_id, purpose, ..latest.decision.request }))
+                Ok((latest.id, DecisionRequest { uscc, consent_id, purpose, ..latest.request }))
             })
             .collect()
     }

@@ -94,7 +94,7 @@ impl<W, A> Entry<W, A> {
 
 /// What waits to be written. Decisions are many and written many at a time; all else is rare and written one by one.
 enum Queued {
-    Decision(Entry<CommitDecision, Committed>),
+    Decision(Box<Entry<CommitDecision, Committed>>),
     Other(Box<dyn Waiting>),
 }
 
@@ -154,7 +154,7 @@ impl Writer {
     /// Queues a decision and waits until it is on disk.
     pub(super) async fn decide(&self, write: CommitDecision) -> Result<Committed, StoreError> {
         let (caller, outcome) = oneshot::channel();
-        self.push(Queued::Decision(Entry { write, outcome: None, caller }))?;
+        self.push(Queued::Decision(Box::new(Entry { write, outcome: None, caller })))?;
         answered(outcome).await
     }
 
@@ -345,7 +345,7 @@ async fn write_all(
             continue;
         }
         let decisions = these.iter_mut().filter_map(|entry| match entry {
-            Queued::Decision(entry) => Some(entry),
+            Queued::Decision(entry) => Some(&mut **entry),
             Queued::Other(_) => None,
         });
         grounds.extend(commit_all(batch, decisions.collect(), stored).await?);

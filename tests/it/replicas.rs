@@ -209,13 +209,14 @@ async fn a_rolling_restart_behind_nginx_fails_no_request() {
             while !stop.load(Ordering::Relaxed) {
                 // No Idempotency-Key: nginx may not send it twice.
                 let sent = bank.post("/v1/decisions").json(&ask(&firm, &consent)).send().await;
-                match sent.map(|answer| answer.status().as_u16()) {
-                    Ok(201) => answers += 1,
-                    other => failed.push(format!("POST {other:?}")),
-                }
-                match bank.get("/v1/decisions").send().await.map(|answer| answer.status().as_u16()) {
-                    Ok(200) => answers += 1,
-                    other => failed.push(format!("GET {other:?}")),
+                let listed = bank.get("/v1/decisions").send().await;
+                for (what, wanted, answer) in [("POST", 201, sent), ("GET", 200, listed)] {
+                    match answer {
+                        Ok(answer) if answer.status().as_u16() == wanted => answers += 1,
+                        // The body tells nginx's answers from a replica's, and says why.
+                        Ok(answer) => failed.push(format!("{what} {}: {:?}", answer.status(), answer.text().await)),
+                        Err(error) => failed.push(format!("{what} {error:?}")),
+                    }
                 }
             }
             (answers, failed)

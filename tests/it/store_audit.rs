@@ -177,6 +177,32 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
             Some(31),
             "user_disabled",
         ),
+        // What decisions rest on.
+        (
+            "UPDATE grounds SET body = replace(body, '420000000', '920000000')",
+            "UPDATE grounds SET body = replace(body, '920000000', '420000000')",
+            None,
+            "grounds",
+        ),
+        (
+            "UPDATE grounds SET sha256 = 'x' || sha256",
+            "UPDATE grounds SET sha256 = substr(sha256, 2)",
+            None,
+            "decision",
+        ),
+        (
+            "UPDATE decisions SET grounds = 'x' || grounds",
+            "UPDATE decisions SET grounds = substr(grounds, 2)",
+            Some(7),
+            "decision",
+        ),
+        (
+            // Its digest is right; only that no decision rests on it gives it away.
+            "INSERT INTO grounds VALUES ('44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a', '{}')",
+            "DELETE FROM grounds WHERE body = '{}'",
+            None,
+            "grounds",
+        ),
         // Acts put in or taken back without a row in the chain.
         (
             "UPDATE consents SET used_at = -1 WHERE used_at IS NULL",
@@ -307,6 +333,7 @@ async fn what_is_deleted_or_swapped_is_missed(#[values(Sqlite, Postgresql)] engi
         "bank_keys",
         "users",
         "consents",
+        "grounds",
         "decisions",
         "cases",
         "reviews",
@@ -326,8 +353,17 @@ async fn what_is_deleted_or_swapped_is_missed(#[values(Sqlite, Postgresql)] engi
         CREATE TABLE copy AS SELECT * FROM decisions; \
         UPDATE decisions SET record = (SELECT c.record FROM copy c, two WHERE c.id = two.b) WHERE id = (SELECT a FROM two); \
         UPDATE decisions SET record = (SELECT c.record FROM copy c, two WHERE c.id = two.a) WHERE id = (SELECT b FROM two)";
+    let swap_grounds = "CREATE TABLE pair AS SELECT MIN(sha256) AS a, MAX(sha256) AS b FROM grounds; \
+        CREATE TABLE bodies AS SELECT * FROM grounds; \
+        UPDATE grounds SET body = (SELECT c.body FROM bodies c, pair WHERE c.sha256 = pair.b) WHERE sha256 = (SELECT a FROM pair); \
+        UPDATE grounds SET body = (SELECT c.body FROM bodies c, pair WHERE c.sha256 = pair.a) WHERE sha256 = (SELECT b FROM pair)";
     for (done, kind) in [
         ("DELETE FROM reviews", "review"),
+        ("DELETE FROM grounds", "decision"),
+        ("DELETE FROM grounds WHERE sha256 = (SELECT MAX(sha256) FROM grounds)", "decision"),
+        (swap_grounds, "grounds"),
+        ("UPDATE decisions SET grounds = NULL", "decision"),
+        ("UPDATE decisions SET grounds = (SELECT MAX(sha256) FROM grounds)", "decision"),
         ("DELETE FROM consents", "consent"),
         ("DELETE FROM bank_keys", "key"),
         ("DELETE FROM reviews; DELETE FROM cases", "case"),

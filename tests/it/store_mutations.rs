@@ -97,7 +97,7 @@ fn mutation(dice: &mut StdRng, tables: &[Table], end: i64) -> (&'static str, Str
                 .columns
                 .iter()
                 .map(|(c, of)| match (c.as_str(), of.as_str()) {
-                    ("id" | "name" | "name_folded" | "secret_sha256", "TEXT") => format!("'p' || {c}"),
+                    ("id" | "name" | "name_folded" | "secret_sha256" | "sha256", "TEXT") => format!("'p' || {c}"),
                     ("on_date", _) => "'2031-01-01'".to_owned(),
                     ("number", _) => format!("{c} + 1000"),
                     ("decision_id", _) if name == "cases" => {

@@ -3,8 +3,8 @@
 
 use super::super::StoreError;
 use super::super::database::{Transaction, fetch};
+use super::report::AuditProblem;
 use super::sha256;
-use super::verify::AuditProblem;
 
 /// Grounds that are read at a time; each has some tens of kilobytes.
 const PAGE: i64 = 200;

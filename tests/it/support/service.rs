@@ -166,6 +166,9 @@ impl Service {
             ("YUXIN_STORE__URL", url.as_str()),
             ("YUXIN_SERVER__LISTEN", "127.0.0.1:0"),
             ("YUXIN_MANAGEMENT__LISTEN", "127.0.0.1:0"),
+            // The tests share the machine with each other: what is not about overload must not be shed because of them.
+            ("YUXIN_SERVER__WAIT_MS_MAX", "20000"),
+            ("YUXIN_SERVER__DELAY_MS_TARGET", "2000"),
             ("YUXIN_SOURCES__TAX__BASE_URL", departments),
             ("YUXIN_SOURCES__SOCIAL_INSURANCE__BASE_URL", departments),
             ("YUXIN_SOURCES__PAYMENT_HISTORY__BASE_URL", departments),
