@@ -22,6 +22,11 @@ const NOT_COVERED: &[&str] = &[
     "probe",
     "source_dates",
     "fact_ends",
+    "webhook_events",
+    "webhook_deliveries",
+    "batches",
+    "batch_rows",
+    "jobs",
 ];
 const COLUMNS_NOT_COVERED: &[(&str, &str)] = &[("notices", "seen_at")];
 

@@ -282,9 +282,9 @@ impl Walk {
         }
     }
 
-    /// Nothing is written twice but a password: a second row that speaks of the same thing was put in.
+    /// Nothing is written twice but a password and a webhook: a second row that speaks of the same thing was put in.
     async fn doubles(&mut self) -> Result<(), StoreError> {
-        const SELECT: &str = "SELECT MAX(seq), kind, subject FROM audit WHERE kind <> 'password' \
+        const SELECT: &str = "SELECT MAX(seq), kind, subject FROM audit WHERE kind NOT IN ('password', 'webhook') \
              GROUP BY subject, kind HAVING COUNT(*) > 1 LIMIT 20";
         let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, (i64, String, String), SELECT)?;
         for (seq, kind, subject) in rows {

@@ -196,8 +196,10 @@ async fn tables(connection: &mut PgConnection, schema: &str) -> Result<Vec<Strin
 async fn free_schema(connection: &mut PgConnection, replace: bool) -> Result<(String, Vec<String>, bool), BackupError> {
     const OTHERS: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND application_name = 'yuxin' AND pid <> pg_backend_pid()";
-    // A connection that was closed a moment ago may still be listed.
-    for last in [false, false, false, true] {
+    // A connection that was closed a moment ago may still be listed. Within a transaction PostgreSQL shows the list as it was at the
+    // first look, unless that is forgotten.
+    for last in [false, false, false, false, false, false, false, true] {
+        sqlx::query("SELECT pg_stat_clear_snapshot()").execute(&mut *connection).await?;
         let others: i64 = sqlx::query_scalar(OTHERS).fetch_one(&mut *connection).await?;
         match others {
             0 => break,
