@@ -125,6 +125,7 @@ impl App {
         let sources = Sources::new(&settings.sources, metrics.clone())?;
         let checkpoints = CheckpointKeeper::of(&settings.audit)?;
         let store = Store::open(settings.store.url.expose_secret(), metrics.clone()).await?;
+        store.warm().await;
         let readiness = Readiness::default();
         let decider = web::Data::new(Decider::new(store.clone(), sources, metrics.clone(), engine));
         let outbox = Outbox::new(store.clone(), &settings.webhooks, metrics.clone())?;

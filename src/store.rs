@@ -162,6 +162,12 @@ impl Store {
         Ok(Store::over(database, metrics))
     }
 
+    /// Opens the connections that requests read from, before the first one comes: on a busy machine PostgreSQL takes its time to
+    /// open one, and who waits for it longer than for a free connection is told that the store is not available.
+    pub async fn warm(&self) {
+        self.0.database.warm().await;
+    }
+
     /// Takes no more writes, writes those that wait, closes every connection.
     pub async fn close(&self) {
         self.0.writer.stop().await;

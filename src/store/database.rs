@@ -147,6 +147,14 @@ impl Database {
         })
     }
 
+    /// Opens all connections that read, as far as the server gives them: the first callers need not wait until each has its own.
+    pub(super) async fn warm(&self) {
+        if let Pool::Postgres(pool) = &self.readers {
+            let opened = futures_util::future::join_all((0..POSTGRES_READERS).map(|_| pool.acquire())).await;
+            tracing::debug!(connections = opened.iter().filter(|one| one.is_ok()).count(), "connections that read");
+        }
+    }
+
     /// The connection that holds idempotency keys, on PostgreSQL.
     pub(super) fn key_pool(&self) -> Option<PgPool> {
         self.keys.clone()

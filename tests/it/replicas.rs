@@ -167,11 +167,15 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Stops as an orchestrator does, and begins again at the same place.
-async fn rolled(mut service: Service) -> Service {
-    // Said on failure only: what went wrong in the one that goes.
+/// What went wrong in the service; the test's output is shown where it fails only.
+fn complain(service: &Service) {
     let complaints = service.process.said();
     complaints.lines().filter(|line| line.contains("\"level\":\"ERROR\"")).for_each(|line| println!("{line}"));
+}
+
+/// Stops as an orchestrator does, and begins again at the same place.
+async fn rolled(mut service: Service) -> Service {
+    complain(&service);
     service.process.signal("TERM");
     let (service, code) = tokio::task::spawn_blocking(move || {
         let code = service.process.wait();
@@ -236,6 +240,8 @@ async fn a_rolling_restart_behind_nginx_fails_no_request() {
         answers += of;
         failed.extend(bad);
     }
+    complain(&first);
+    complain(&second);
     assert!(failed.is_empty(), "{} of {} failed: {failed:?}\n{}", failed.len(), answers + failed.len(), nginx.said());
     assert!(answers > 50, "only {answers} requests");
     assert!(first.command(&["audit", "verify"]).status.success());
