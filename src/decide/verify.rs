@@ -174,7 +174,7 @@ impl RecordFile {
         same("/decision/model/sha256", &self.extract.decision.model.sha256, model.sha256())?;
         if let Some(record) = &self.record {
             let on = china_date(record.decision.decided_at);
-            same("/decision/evidence", &record.decision.evidence, record.grounds.dossier.all_lines())?;
+            same("/decision/evidence", &record.decision.evidence, record.grounds.dossier.lines())?;
             same("/features", &record.grounds.features, features::extract(&record.grounds.dossier, on).by_name())?;
         }
         let points = self.extract.verify(&model)?;

@@ -28,7 +28,7 @@ pub struct DisputedFact {
     /// The part of the record, for instance `enforcements`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
-    /// Where in the record: the part, or one of its rows, as a JSON pointer.
+    /// Where in the record, as whoever disputes it wrote it: a JSON pointer that begins with the part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
 }

@@ -46,15 +46,6 @@ impl SourceKind {
     /// Those that are asked where they are connected; answers list them after the others.
     pub const OPTIONAL: [SourceKind; 3] = [SourceKind::Registry, SourceKind::Court, SourceKind::Utilities];
 
-    /// Of an optional department: the main one whose record it fills.
-    pub fn fills(self) -> Option<SourceKind> {
-        match self {
-            SourceKind::Registry => Some(SourceKind::Tax),
-            SourceKind::Court | SourceKind::Utilities => Some(SourceKind::PaymentHistory),
-            SourceKind::Tax | SourceKind::SocialInsurance | SourceKind::PaymentHistory => None,
-        }
-    }
-
     /// The name in settings, answers and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -185,20 +176,6 @@ pub struct EvidenceLine {
     /// Parts of the record that the firm's consent does not cover: missing, not clean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_covered: Vec<String>,
-    /// Of an optional department: parts of which the main one says otherwise.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub otherwise: Vec<Otherwise>,
-}
-
-/// A part of which two departments say different things.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Otherwise {
-    /// The part.
-    pub part: String,
-    /// What the main department says, in short: a word, a day, or how many rows.
-    pub main: String,
-    /// What this one says.
-    pub here: String,
 }
 
 impl EvidenceLine {
@@ -228,7 +205,6 @@ impl Dossier {
                 detail: e.detail.clone(),
                 not_shared,
                 not_covered: e.not_covered.clone(),
-                otherwise: Vec::new(),
             }
         }
         vec![

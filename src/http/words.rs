@@ -20,7 +20,7 @@ const ZH_CN: &str = include_str!("words/zh-CN.ftl");
 const EN: &str = include_str!("words/en.ftl");
 
 /// Variables of the texts of refer reasons; one that a reason does not carry is written as a dash.
-const REFER_VARIABLES: [&str; 22] = [
+const REFER_VARIABLES: [&str; 19] = [
     "parts",
     "source",
     "as_of",
@@ -40,18 +40,14 @@ const REFER_VARIABLES: [&str; 22] = [
     "second",
     "second_figure",
     "days_max",
-    "part",
-    "main",
-    "here",
 ];
 
 /// Figures of refer reasons that are amounts of money.
 const MONEY_FIGURES: [&str; 4] = ["limit", "maximum", "minimum", "amount"];
 
 /// The codes of refer reasons that have texts of their own.
-pub const REFER_CODES: [&str; 15] = [
+pub const REFER_CODES: [&str; 14] = [
     "EVIDENCE_MISSING",
-    "DEPARTMENTS_CONTRADICT",
     "EVIDENCE_STALE",
     "EVIDENCE_INCOMPLETE",
     "SCORE_INTERVAL_CROSSES_CUTOFF",

@@ -7,7 +7,6 @@ use super::PolicyError;
 use super::rules::{Finding, reason};
 use crate::domain::SourceKind;
 use crate::domain::decision::{Reason, ReferReason};
-use crate::domain::evidence::EvidenceLine;
 
 /// `[recheck]`; each key is documented in `config/policy.toml`. A policy that does not speak of it rechecks as this default.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -43,10 +42,8 @@ impl Recheck {
             [] => sources(finding.reasons.iter().filter(|reason| reason.points_lost > 0.0)),
             _ => sources(knock_outs.iter()),
         };
-        let lines = finding.dossier.all_lines();
-        // What an optional department says stands in the record of a main one, so the older of both counts.
-        let concerned = |line: &EvidenceLine, source| line.source == source || line.source.fills() == Some(source);
-        let as_of = |source| lines.iter().filter(|line| concerned(line, source)).filter_map(|line| line.as_of).min();
+        let lines = finding.dossier.lines();
+        let as_of = |source| lines.iter().find(|line| line.source == source).and_then(|line| line.as_of);
         // What a silent department says is not old, it is missing, and missing evidence has rules of its own.
         let old: Vec<(SourceKind, Date)> = (deciding.iter())
             .filter_map(|source| Some((*source, as_of(*source)?)))

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::{Policy, WhenMissing};
 use crate::domain::decision::{DecisionRequest, Reason, ReferReason};
-use crate::domain::evidence::{Dossier, Otherwise, TaxpayerStatus};
+use crate::domain::evidence::{Dossier, TaxpayerStatus};
 use crate::domain::uscc::UsccVerdict;
 use crate::domain::{EvidenceStatus, Fen, Outcome, SourceKind};
 use crate::features::View;
@@ -138,17 +138,10 @@ impl Policy {
         if flags.suspect_code && finding.request.uscc.verdict() == UsccVerdict::Suspect {
             raised.push(reason("CODE_SUSPECT", None, []));
         }
-        // Optional departments too: what they say stands in the records of the main ones.
-        for line in finding.dossier.all_lines() {
+        for line in finding.dossier.lines() {
             if flags.stale_evidence && line.status == EvidenceStatus::Stale {
                 let as_of = line.as_of.map(|day| day.to_string()).unwrap_or_default();
                 raised.push(reason("EVIDENCE_STALE", Some(line.source), [("as_of", as_of)]));
-            }
-            // A name is written in many ways and decides nothing.
-            for other in line.otherwise.iter().filter(|other| other.part != "name") {
-                let Otherwise { part, main, here } = other.clone();
-                let figures = [("part", part), ("main", main), ("here", here)];
-                raised.push(reason("DEPARTMENTS_CONTRADICT", Some(line.source), figures));
             }
         }
         raised.extend(self.terms.contradictions.iter().filter_map(|rule| rule.found(view)));

@@ -212,26 +212,6 @@ fn stale_evidence_is_referred_with_its_date() {
 }
 
 #[test]
-fn an_optional_department_that_is_out_of_date_or_says_otherwise_sends_the_firm_to_a_person() {
-    let mut dossier = sound();
-    let court = EvidenceLine { source: SourceKind::Court, ..dossier.lines().remove(0) };
-    dossier.others = vec![court.clone()];
-    assert_eq!(rule(&dossier, "A", None, 1_000_000).outcome, Outcome::Approve);
-    dossier.others = vec![EvidenceLine { status: EvidenceStatus::Stale, ..court.clone() }];
-    let ruling = rule(&dossier, "A", None, 1_000_000);
-    assert_eq!((ruling.outcome, codes(&ruling)), (Outcome::Refer, vec!["EVIDENCE_STALE"]));
-    let otherwise = Otherwise { part: "enforcements".into(), main: "0".into(), here: "1".into() };
-    dossier.others = vec![EvidenceLine { otherwise: vec![otherwise], ..court }];
-    let ruling = rule(&dossier, "A", None, 1_000_000);
-    assert_eq!((ruling.outcome, codes(&ruling)), (Outcome::Refer, vec!["DEPARTMENTS_CONTRADICT"]));
-    let told = &ruling.refer_reasons[0];
-    assert_eq!(
-        (told.source, told.figures["main"].as_str(), told.figures["here"].as_str()),
-        (Some(SourceKind::Court), "0", "1")
-    );
-}
-
-#[test]
 fn missing_evidence_is_referred_where_the_interval_crosses_a_cut_off() {
     let mut dossier = sound();
     dossier.social_insurance = gone(EvidenceStatus::Unavailable);

@@ -3,11 +3,10 @@
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::bounds::Bounds;
 use super::reply::{Breach, Record};
-use crate::domain::evidence::{EvidenceLine, Otherwise, PaymentHistoryRecord, TaxRecord};
+use crate::domain::evidence::{EvidenceLine, PaymentHistoryRecord, TaxRecord};
 use crate::domain::{Evidence, SourceKind};
 
 /// What the business register shares of a tax record.
@@ -61,40 +60,27 @@ part!(UtilitiesRecord, SourceKind::Utilities, |r| r.0.bills.is_some(), "shares n
 #[derive(Default)]
 struct Filled {
     not_shared: Vec<String>,
-    otherwise: Vec<Otherwise>,
+    otherwise: Vec<&'static str>,
 }
 
 impl Filled {
     /// Fills a part of the main record, unless it is there.
-    fn fill<T: PartialEq + Serialize>(&mut self, name: &'static str, main: &mut Option<T>, part: Option<T>) {
+    fn fill<T: PartialEq>(&mut self, name: &'static str, main: &mut Option<T>, part: Option<T>) {
         match (&*main, part) {
             (_, None) => self.not_shared.push(name.to_owned()),
             (None, part) => *main = part,
-            (Some(main), Some(part)) if *main != part => {
-                self.otherwise.push(Otherwise { part: name.to_owned(), main: in_short(main), here: in_short(&part) });
-            }
+            (Some(main), Some(part)) if *main != part => self.otherwise.push(name),
             (Some(_), Some(_)) => {}
         }
     }
 
     fn line(self, mut line: EvidenceLine, main: SourceKind) -> EvidenceLine {
         if !self.otherwise.is_empty() {
-            let parts: Vec<&str> = self.otherwise.iter().map(|other| other.part.as_str()).collect();
-            line.detail = Some(format!("{main} says otherwise of {}; {main} is believed", parts.join(", ")));
-            line.otherwise = self.otherwise;
+            let parts = self.otherwise.join(", ");
+            line.detail = Some(format!("{main} says otherwise of {parts}; {main} is believed"));
         }
         line.not_shared = self.not_shared;
         line
-    }
-}
-
-/// A word or a day as it is; of a list how many rows it has, because rows are long and the officer has them beside.
-fn in_short(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::Array(rows)) => rows.len().to_string(),
-        Ok(Value::String(text)) => text,
-        Ok(other) => other.to_string(),
-        Err(_) => String::new(),
     }
 }
 
@@ -109,7 +95,6 @@ fn line<R: Record>(part: Evidence<R>) -> (EvidenceLine, Option<R>) {
         detail: part.detail,
         not_shared: Vec::new(),
         not_covered: part.not_covered,
-        otherwise: Vec::new(),
     };
     (line, part.record)
 }

@@ -165,11 +165,6 @@ async fn a_dispute_that_names_no_fact_no_decision_or_another_banks_is_refused_an
         (json!({"source": "tax", "feature": "NOTHING"}), "/fact/feature"),
         (json!({"source": "tax", "pointer": "/enforcements/0"}), "/fact/pointer"),
         (json!({"source": "tax", "pointer": "arrears"}), "/fact/pointer"),
-        (json!({"source": "tax", "pointer": "/filings/0 said the manager"}), "/fact/pointer"),
-        (json!({"source": "tax", "pointer": "/filings/00"}), "/fact/pointer"),
-        (json!({"source": "tax", "pointer": "/filings/999"}), "/fact/pointer"),
-        (json!({"source": "tax", "pointer": "/filings/-1"}), "/fact/pointer"),
-        (json!({"source": "tax", "pointer": "/filings/0/month"}), "/fact/pointer"),
         (json!({"source": "tax", "pointer": "/arrears", "feature": "TAX_LATE_FILINGS"}), "/fact"),
     ] {
         let problem = dispute(&first, &decision, fact, 422).await;

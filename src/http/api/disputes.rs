@@ -10,9 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::idempotency::KeysInUse;
 use crate::decide::{Decider, fact_of_code};
 use crate::domain::dispute::{TEXT_CHARS_MAX, TEXT_CHARS_MIN};
-use crate::domain::{
-    DecisionId, DecisionRecord, Dispute, DisputeId, DisputedFact, Dossier, SourceKind, Standing, china_date,
-};
+use crate::domain::{DecisionId, Dispute, DisputeId, DisputedFact, Dossier, SourceKind, Standing, china_date};
 use crate::http::auth::Bank;
 use crate::http::body::{Json, read_json};
 use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said};
@@ -179,13 +177,13 @@ pub async fn open(
         let rule = Said::new("请填写决定编号（UUID）", "the id of a decision, a UUID");
         Problem::new(ProblemKind::Invalid).field("/decision_id", rule)
     })?;
+    let fact = match &ask.fact {
+        Some(fact) => check_fact(fact)?,
+        None => DisputedFact { source: None, feature: None, part: None, pointer: None },
+    };
     let statement = check_statement(&ask.statement)?;
     let found = store.decision(id, bank.id()).await?;
     let (record, _) = found.ok_or_else(|| Problem::new(ProblemKind::NotFound))?;
-    let fact = match &ask.fact {
-        Some(fact) => check_fact(fact, &record)?,
-        None => DisputedFact { source: None, feature: None, part: None, pointer: None },
-    };
     // To the millisecond, as it is stored: what is shown now is what is shown later.
     let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::MAX);
     let dispute = decider.draft_dispute(&record, fact, statement, None, now);
@@ -219,22 +217,7 @@ fn check_statement(text: &str) -> Result<String, Problem> {
     Err(Problem::new(ProblemKind::Invalid).field("/statement", rule))
 }
 
-/// Whether the part of the source's record has this row: its number as JSON pointers write it.
-fn is_row(record: &DecisionRecord, source: SourceKind, part: &str, row: &str) -> bool {
-    fn rows(record: Option<&impl Serialize>, part: &str) -> Option<usize> {
-        serde_json::to_value(record?).ok()?.get(part)?.as_array().map(Vec::len)
-    }
-    let dossier = &record.grounds.dossier;
-    let there = match source {
-        SourceKind::Tax => rows(dossier.tax.record.as_ref(), part),
-        SourceKind::SocialInsurance => rows(dossier.social_insurance.record.as_ref(), part),
-        SourceKind::PaymentHistory => rows(dossier.payment_history.record.as_ref(), part),
-        SourceKind::Registry | SourceKind::Court | SourceKind::Utilities => None,
-    };
-    row.parse::<usize>().is_ok_and(|number| number.to_string() == row && there.is_some_and(|rows| number < rows))
-}
-
-fn check_fact(ask: &FactAsk, record: &DecisionRecord) -> Result<DisputedFact, Problem> {
+fn check_fact(ask: &FactAsk) -> Result<DisputedFact, Problem> {
     let invalid = |pointer: &str, zh: String, en: String| {
         Problem::new(ProblemKind::Invalid).field(format!("/fact{pointer}"), Said::new(zh, en))
     };
@@ -257,16 +240,12 @@ fn check_fact(ask: &FactAsk, record: &DecisionRecord) -> Result<DisputedFact, Pr
             )
         }),
         (None, Some(pointer)) => {
-            let mut steps = pointer.strip_prefix('/').unwrap_or_default().split('/');
-            let (part, row, rest) = (steps.next().unwrap_or_default(), steps.next(), steps.next());
+            let part = pointer.strip_prefix('/').and_then(|rest| rest.split('/').next()).unwrap_or_default();
             let parts = Dossier::parts_of(source);
-            // Other banks read it: a part, or one of its rows, and no words of whoever disputes.
-            if !parts.contains(&part) || rest.is_some() || !row.is_none_or(|row| is_row(record, source, part, row)) {
-                let zh = format!("须为 /部分 或 /部分/行号（从0起，且该行存在），部分为下列之一：{}", parts.join("、"));
-                let en = format!(
-                    "/PART or /PART/ROW, with a row that is there, counted from 0; parts: {}",
-                    parts.join(", ")
-                );
+            if pointer.len() > 200 || pointer.chars().any(char::is_control) || !parts.contains(&part) {
+                let names = parts.join("、/");
+                let zh = format!("须为该部门记录中的 JSON 指针，以下列之一开头：/{names}");
+                let en = format!("a JSON pointer into the record that begins with one of /{}", parts.join(", /"));
                 return Err(invalid("/pointer", zh, en));
             }
             let (part, pointer) = (Some(part.to_owned()), Some(pointer.clone()));
