@@ -78,6 +78,9 @@ struct Limit {
 struct Flags {
     suspect_code: bool,
     stale_evidence: bool,
+    /// Older policies do not speak of it: silence must not approve what two departments contradict each other on.
+    #[serde(default = "contradictions::yes")]
+    facts_contradict: bool,
     /// How the comparison of staff figures was written before there were `[[contradictions]]`.
     heads_ratio: Option<f64>,
     heads_difference: Option<u32>,

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::disputes::rests_on;
 use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Provenance, Reason, ScoreInterval, VersionRef};
-use crate::domain::evidence::EvidenceLine;
+use crate::domain::evidence::{EvidenceLine, supplier};
 use crate::domain::{
     BankId, CaseId, Decision, DecisionId, DecisionRecord, DisputedFact, Dossier, FirmSize, Grounds, SourceKind,
     china_date,
@@ -251,7 +251,7 @@ impl Engine {
                 value: vector.at(*position),
                 points: table.points,
                 baseline: table.baseline,
-                provenance: lines.iter().find(|line| line.source == feature.source).map(Provenance::from),
+                provenance: source_line(lines, feature).map(Provenance::from),
             })
             .collect()
     }
@@ -259,6 +259,12 @@ impl Engine {
     fn validity(&self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_hours(24 * i64::from(self.policy.valid_days()))
     }
+}
+
+/// The line of the department that a feature's part comes from.
+pub(super) fn source_line<'l>(lines: &'l [EvidenceLine], feature: &Feature) -> Option<&'l EvidenceLine> {
+    let supplier = supplier(lines, feature.source, feature.part);
+    lines.iter().find(|line| line.source == supplier)
 }
 
 /// Whether the evidence that a feature is computed from is not there.

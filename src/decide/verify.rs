@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use thiserror::Error;
 
-use super::engine::{Engine, EngineError, Occasion, REASONS_MAX, lacks};
+use super::engine::{Engine, EngineError, Occasion, REASONS_MAX, lacks, source_line};
 use crate::domain::decision::{
     CharacteristicPoints, DecisionRequest, Provenance, Reason, ReferReason, ScoreInterval, VersionRef,
 };
@@ -174,7 +174,7 @@ impl RecordFile {
         same("/decision/model/sha256", &self.extract.decision.model.sha256, model.sha256())?;
         if let Some(record) = &self.record {
             let on = china_date(record.decision.decided_at);
-            same("/decision/evidence", &record.decision.evidence, record.grounds.dossier.lines())?;
+            same("/decision/evidence", &record.decision.evidence, record.grounds.dossier.all_lines())?;
             same("/features", &record.grounds.features, features::extract(&record.grounds.dossier, on).by_name())?;
         }
         let points = self.extract.verify(&model)?;
@@ -249,7 +249,7 @@ impl Extract {
     }
 
     fn points(&self, model: &Model, row: &[Value<'_>], columns: &[Column<'_>]) -> Vec<CharacteristicPoints> {
-        let line = |feature: &Feature| self.decision.evidence.iter().find(|line| line.source == feature.source);
+        let line = |feature: &Feature| source_line(&self.decision.evidence, feature);
         let mut points: Vec<CharacteristicPoints> = model
             .points(row)
             .into_iter()

@@ -46,6 +46,15 @@ impl SourceKind {
     /// Those that are asked where they are connected; answers list them after the others.
     pub const OPTIONAL: [SourceKind; 3] = [SourceKind::Registry, SourceKind::Court, SourceKind::Utilities];
 
+    /// The main department whose record an optional one fills.
+    pub fn fills(self) -> Option<SourceKind> {
+        match self {
+            SourceKind::Registry => Some(SourceKind::Tax),
+            SourceKind::Court | SourceKind::Utilities => Some(SourceKind::PaymentHistory),
+            SourceKind::Tax | SourceKind::SocialInsurance | SourceKind::PaymentHistory => None,
+        }
+    }
+
     /// The name in settings, answers and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -176,6 +185,25 @@ pub struct EvidenceLine {
     /// Parts of the record that the firm's consent does not cover: missing, not clean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_covered: Vec<String>,
+    /// Of an optional department: the parts of the main department's record that come from it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filled: Vec<String>,
+    /// Of an optional department: where the main department says otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contradicts: Vec<Contradicted>,
+}
+
+/// A part of which two departments say different things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contradicted {
+    /// The part of the main department's record.
+    pub part: String,
+    /// The main department.
+    pub main: SourceKind,
+    /// What it says, as a figure or a name.
+    pub main_says: String,
+    /// What the optional department says, in the same form.
+    pub says: String,
 }
 
 impl EvidenceLine {
@@ -205,6 +233,8 @@ impl Dossier {
                 detail: e.detail.clone(),
                 not_shared,
                 not_covered: e.not_covered.clone(),
+                filled: Vec::new(),
+                contradicts: Vec::new(),
             }
         }
         vec![
@@ -264,6 +294,11 @@ impl Dossier {
         lines
     }
 
+    /// The department that a part of a main department's record comes from: itself, or the optional one that filled the part.
+    pub fn supplier(&self, source: SourceKind, part: &str) -> SourceKind {
+        supplier(&self.others, source, part)
+    }
+
     /// Whether the source gave a record.
     pub fn has(&self, source: SourceKind) -> bool {
         match source {
@@ -275,6 +310,13 @@ impl Dossier {
             }
         }
     }
+}
+
+/// As [`Dossier::supplier`], of the lines of an answer.
+pub fn supplier(lines: &[EvidenceLine], source: SourceKind, part: &str) -> SourceKind {
+    let fills =
+        |line: &&EvidenceLine| line.source.fills() == Some(source) && line.filled.iter().any(|name| name == part);
+    lines.iter().find(fills).map_or(source, |line| line.source)
 }
 
 /// Reads a date whose key must be there. `null` says that something has not happened, for instance that a return was never

@@ -46,11 +46,12 @@ const REFER_VARIABLES: [&str; 19] = [
 const MONEY_FIGURES: [&str; 4] = ["limit", "maximum", "minimum", "amount"];
 
 /// The codes of refer reasons that have texts of their own.
-pub const REFER_CODES: [&str; 14] = [
+pub const REFER_CODES: [&str; 15] = [
     "EVIDENCE_MISSING",
     "EVIDENCE_STALE",
     "EVIDENCE_INCOMPLETE",
     "SCORE_INTERVAL_CROSSES_CUTOFF",
+    "FACTS_CONTRADICT",
     "HEADS_CONTRADICT",
     "REVENUE_CONTRADICT",
     "TREND_CONTRADICT",
@@ -166,6 +167,12 @@ pub fn refer_reason(language: Language, reason: &ReferReason) -> ReferText {
                 let (key, source) = (format!("figure-{figure}"), reason.figures.get(&name.replace("figure", "source")));
                 let source = source.map(|source| text(language, &format!("source-{source}"), &[])).unwrap_or_default();
                 text(language, &key, &[("source", source.into())])
+            }
+            ("first" | "second", _, Some(name))
+                if reason.code == "FACTS_CONTRADICT"
+                    && reason.figures.get("first_figure").is_some_and(|part| part == "status") =>
+            {
+                text(language, &format!("taxpayer-{name}"), &[])
             }
             ("first" | "second", _, Some(figure)) if reason.code == "REVENUE_CONTRADICT" => {
                 figures::money_text(figure, language)

@@ -9,6 +9,7 @@ use super::PolicyError;
 use super::rules::reason;
 use crate::domain::SourceKind;
 use crate::domain::decision::ReferReason;
+use crate::domain::evidence::EvidenceLine;
 use crate::features::{self, View};
 
 /// A figure that a rule may compare; its name in the policy stands beside it.
@@ -101,6 +102,27 @@ impl Figure {
     }
 }
 
+/// What an optional department says otherwise than the main one, as refer reasons: whose words are true is for a person to find.
+pub(super) fn between_departments(line: &EvidenceLine) -> impl Iterator<Item = ReferReason> {
+    line.contradicts.iter().map(|told| {
+        let figures = [
+            ("first", told.main_says.clone()),
+            ("first_figure", told.part.clone()),
+            ("first_source", told.main.to_string()),
+            ("second", told.says.clone()),
+            ("second_figure", told.part.clone()),
+            ("second_source", line.source.to_string()),
+        ];
+        reason("FACTS_CONTRADICT", None, figures)
+    })
+}
+
+/// Whether a fact that a knock-out rests on is contradicted.
+pub(super) fn touches_knock_outs(told: &ReferReason) -> bool {
+    let part = told.figures.get("first_figure").map(String::as_str);
+    told.code == "FACTS_CONTRADICT" && matches!(part, Some("status" | "enforcements"))
+}
+
 /// `[[contradictions]]`; each key is documented in `config/policy.toml`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,7 +136,7 @@ pub(super) struct Contradiction {
     enabled: bool,
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 

@@ -7,6 +7,7 @@ use super::PolicyError;
 use super::rules::{Finding, reason};
 use crate::domain::SourceKind;
 use crate::domain::decision::{Reason, ReferReason};
+use crate::domain::evidence::EvidenceLine;
 
 /// `[recheck]`; each key is documented in `config/policy.toml`. A policy that does not speak of it rechecks as this default.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -42,8 +43,13 @@ impl Recheck {
             [] => sources(finding.reasons.iter().filter(|reason| reason.points_lost > 0.0)),
             _ => sources(knock_outs.iter()),
         };
-        let lines = finding.dossier.lines();
-        let as_of = |source| lines.iter().find(|line| line.source == source).and_then(|line| line.as_of);
+        // Where an optional department filled the part, its date counts: the older of both, as the parts of a source go together.
+        let lines = finding.dossier.all_lines();
+        let as_of = |source| {
+            let own = |line: &&EvidenceLine| line.source == source;
+            let fills = |line: &&EvidenceLine| line.source.fills() == Some(source) && !line.filled.is_empty();
+            lines.iter().filter(|line| own(line) || fills(line)).filter_map(|line| line.as_of).min()
+        };
         // What a silent department says is not old, it is missing, and missing evidence has rules of its own.
         let old: Vec<(SourceKind, Date)> = (deciding.iter())
             .filter_map(|source| Some((*source, as_of(*source)?)))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::{Policy, WhenMissing};
+use super::{Policy, WhenMissing, contradictions};
 use crate::domain::decision::{DecisionRequest, Reason, ReferReason};
 use crate::domain::evidence::{Dossier, TaxpayerStatus};
 use crate::domain::uscc::UsccVerdict;
@@ -57,12 +57,12 @@ impl Policy {
         let view = View::new(finding.dossier, finding.on);
         let knock_outs = self.knock_outs(&view);
         let mut refer = self.flags(finding, &view);
-        let identity_in_doubt = refer.iter().any(|r| r.code == "CODE_SUSPECT");
+        let in_doubt = refer.iter().any(|r| r.code == "CODE_SUSPECT" || contradictions::touches_knock_outs(r));
         let indicated_limit = self.limit(finding, &view);
         if knock_outs.is_empty() {
             refer.extend(self.missing_evidence(finding));
         }
-        let mut outcome = if !knock_outs.is_empty() && !identity_in_doubt {
+        let mut outcome = if !knock_outs.is_empty() && !in_doubt {
             Outcome::Decline
         } else if !refer.is_empty() {
             Outcome::Refer
@@ -138,10 +138,13 @@ impl Policy {
         if flags.suspect_code && finding.request.uscc.verdict() == UsccVerdict::Suspect {
             raised.push(reason("CODE_SUSPECT", None, []));
         }
-        for line in finding.dossier.lines() {
+        for line in finding.dossier.all_lines() {
             if flags.stale_evidence && line.status == EvidenceStatus::Stale {
                 let as_of = line.as_of.map(|day| day.to_string()).unwrap_or_default();
                 raised.push(reason("EVIDENCE_STALE", Some(line.source), [("as_of", as_of)]));
+            }
+            if flags.facts_contradict {
+                raised.extend(contradictions::between_departments(&line));
             }
         }
         raised.extend(self.terms.contradictions.iter().filter_map(|rule| rule.found(view)));

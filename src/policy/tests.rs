@@ -211,6 +211,55 @@ fn stale_evidence_is_referred_with_its_date() {
     assert_eq!(ruling.refer_reasons[0].figures["as_of"], "2026-10-31");
 }
 
+/// What a court adds to the dossier, as of a day.
+fn court(status: EvidenceStatus, as_of: Date) -> EvidenceLine {
+    EvidenceLine {
+        source: SourceKind::Court,
+        status,
+        as_of: Some(as_of),
+        fetched_at: None,
+        digest: None,
+        detail: None,
+        not_shared: vec![],
+        not_covered: vec![],
+        filled: vec![],
+        contradicts: vec![],
+    }
+}
+
+#[test]
+fn a_court_that_contradicts_the_main_department_refers_with_both_and_neither_approves_nor_declines() {
+    let mut dossier = sound();
+    let (main_says, says) = ("0/0".to_owned(), "1/1".to_owned());
+    let told = Contradicted { part: "enforcements".into(), main: SourceKind::PaymentHistory, main_says, says };
+    dossier.others = vec![EvidenceLine { contradicts: vec![told], ..court(EvidenceStatus::Fresh, ON) }];
+    let ruling = rule(&dossier, "A", None, 1_000_000);
+    assert_eq!((ruling.outcome, codes(&ruling)), (Outcome::Refer, vec!["FACTS_CONTRADICT"]));
+    let figures = &ruling.refer_reasons[0].figures;
+    assert_eq!((figures["first"].as_str(), figures["second"].as_str()), ("0/0", "1/1"));
+    assert_eq!((figures["first_source"].as_str(), figures["second_source"].as_str()), ("payment_history", "court"));
+    let open = Enforcement {
+        opened_on: date(2026, 1, 5),
+        closed_on: None,
+        amount: Fen(1),
+        severity: None,
+        repaired_on: None,
+        display_end: None,
+    };
+    dossier.payment_history.record.as_mut().unwrap().enforcements = Some(vec![open]);
+    assert_eq!(rule(&dossier, "A", None, 1_000_000).outcome, Outcome::Refer);
+}
+
+#[test]
+fn a_stale_optional_department_clears_no_knock_out() {
+    let mut dossier = sound();
+    let filled = vec!["enforcements".to_owned()];
+    dossier.others = vec![EvidenceLine { filled, ..court(EvidenceStatus::Stale, date(2020, 1, 1)) }];
+    let ruling = rule(&dossier, "A", None, 1_000_000);
+    assert_eq!((ruling.outcome, codes(&ruling)), (Outcome::Refer, vec!["EVIDENCE_STALE"]));
+    assert_eq!(ruling.refer_reasons[0].source, Some(SourceKind::Court));
+}
+
 #[test]
 fn missing_evidence_is_referred_where_the_interval_crosses_a_cut_off() {
     let mut dossier = sound();

@@ -1,12 +1,14 @@
 //! Optional departments: each shares a part of a record that another department may leave out. What they say fills that part, and
-//! never more: where both share it and say otherwise, the main department is believed and the difference is told.
+//! never more: where both share it and say otherwise, the main department's words are kept and the difference is told, which the policy refers.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
 use super::reply::{Breach, Record};
-use crate::domain::evidence::{EvidenceLine, PaymentHistoryRecord, TaxRecord};
+use crate::domain::evidence::{
+    Contradicted, Enforcement, EvidenceLine, PaymentHistoryRecord, TaxRecord, UtilityBill, WageArrears,
+};
 use crate::domain::{Evidence, SourceKind};
 
 /// What the business register shares of a tax record.
@@ -61,15 +63,33 @@ part!(UtilitiesRecord, SourceKind::Utilities, |r| r.0.bills.is_some(), "shares n
 struct Filled {
     not_shared: Vec<String>,
     otherwise: Vec<&'static str>,
+    filled: Vec<String>,
+    contradicts: Vec<(&'static str, [String; 2])>,
 }
 
 impl Filled {
-    /// Fills a part of the main record, unless it is there.
-    fn fill<T: PartialEq>(&mut self, name: &'static str, main: &mut Option<T>, part: Option<T>) {
+    /// Fills a part of the main record, unless it is there. `said` gives what both say of it in a form that can be compared and
+    /// shown; where that is the same, what else differs is told but contradicts nothing.
+    fn fill<T: PartialEq>(
+        &mut self,
+        name: &'static str,
+        main: &mut Option<T>,
+        part: Option<T>,
+        said: impl Fn(&T, &T) -> [String; 2],
+    ) {
         match (&*main, part) {
             (_, None) => self.not_shared.push(name.to_owned()),
-            (None, part) => *main = part,
-            (Some(main), Some(part)) if *main != part => self.otherwise.push(name),
+            (None, part) => {
+                *main = part;
+                self.filled.push(name.to_owned());
+            }
+            (Some(main), Some(part)) if *main != part => {
+                self.otherwise.push(name);
+                let both = said(main, &part);
+                if both[0] != both[1] {
+                    self.contradicts.push((name, both));
+                }
+            }
             (Some(_), Some(_)) => {}
         }
     }
@@ -80,8 +100,40 @@ impl Filled {
             line.detail = Some(format!("{main} says otherwise of {parts}; {main} is believed"));
         }
         line.not_shared = self.not_shared;
+        line.filled = self.filled;
+        let told = |(part, [main_says, says]): (&str, [String; 2])| Contradicted {
+            part: part.to_owned(),
+            main,
+            main_says,
+            says,
+        };
+        line.contradicts = self.contradicts.into_iter().map(told).collect();
         line
     }
+}
+
+/// Industry codes of different depth agree where one begins with the other.
+fn industries(main: &String, part: &String) -> [String; 2] {
+    let agree = main.starts_with(part.as_str()) || part.starts_with(main.as_str());
+    if agree { [String::new(), String::new()] } else { [main.clone(), part.clone()] }
+}
+
+/// How many are open, of how many.
+fn enforcements(rows: &[Enforcement], as_of: Date) -> String {
+    let open = rows.iter().filter(|row| row.closed_on.is_none_or(|day| day > as_of)).count();
+    format!("{open}/{}", rows.len())
+}
+
+/// How many are not made good, of how many.
+fn wage_arrears(rows: &[WageArrears], as_of: Date) -> String {
+    let open = rows.iter().filter(|row| row.repaired_on.is_none_or(|day| day > as_of)).count();
+    format!("{open}/{}", rows.len())
+}
+
+/// Kilowatt-hours over the months that both bill: who covers more months contradicts nobody.
+fn kwh(rows: &[UtilityBill], others: &[UtilityBill]) -> String {
+    let both = rows.iter().filter(|row| others.iter().any(|other| other.month == row.month));
+    both.fold(0u64, |sum, row| sum.saturating_add(row.kwh)).to_string()
 }
 
 /// How the evidence of an optional department stands, before it fills anything.
@@ -95,6 +147,8 @@ fn line<R: Record>(part: Evidence<R>) -> (EvidenceLine, Option<R>) {
         detail: part.detail,
         not_shared: Vec::new(),
         not_covered: part.not_covered,
+        filled: Vec::new(),
+        contradicts: Vec::new(),
     };
     (line, part.record)
 }
@@ -109,10 +163,14 @@ pub(super) fn registry(tax: &mut Evidence<TaxRecord>, part: Evidence<RegistryRec
     let Some(RegistryRecord(part)) = part else { return line };
     let Some(record) = &mut tax.record else { return unused(line, SourceKind::Tax) };
     let mut filled = Filled::default();
-    filled.fill("name", &mut record.name, part.name);
-    filled.fill("status", &mut record.status, part.status);
-    filled.fill("industry", &mut record.industry, part.industry);
-    filled.fill("registered_on", &mut record.registered_on, part.registered_on);
+    filled.fill("name", &mut record.name, part.name, |_, _| [String::new(), String::new()]);
+    filled.fill("status", &mut record.status, part.status, |main, part| {
+        [*main, *part].map(|status| status.as_str().to_owned())
+    });
+    filled.fill("industry", &mut record.industry, part.industry, industries);
+    filled.fill("registered_on", &mut record.registered_on, part.registered_on, |main, part| {
+        [main.to_string(), part.to_string()]
+    });
     filled.line(line, SourceKind::Tax)
 }
 
@@ -122,8 +180,13 @@ pub(super) fn court(payments: &mut Evidence<PaymentHistoryRecord>, part: Evidenc
     let Some(CourtRecord(part)) = part else { return line };
     let Some(record) = &mut payments.record else { return unused(line, SourceKind::PaymentHistory) };
     let mut filled = Filled::default();
-    filled.fill("enforcements", &mut record.enforcements, part.enforcements);
-    filled.fill("wage_arrears", &mut record.wage_arrears, part.wage_arrears);
+    let (main_day, day) = (record.as_of, part.as_of);
+    filled.fill("enforcements", &mut record.enforcements, part.enforcements, |main, part| {
+        [enforcements(main, main_day), enforcements(part, day)]
+    });
+    filled.fill("wage_arrears", &mut record.wage_arrears, part.wage_arrears, |main, part| {
+        [wage_arrears(main, main_day), wage_arrears(part, day)]
+    });
     filled.line(line, SourceKind::PaymentHistory)
 }
 
@@ -136,6 +199,6 @@ pub(super) fn utilities(
     let Some(UtilitiesRecord(part)) = part else { return line };
     let Some(record) = &mut payments.record else { return unused(line, SourceKind::PaymentHistory) };
     let mut filled = Filled::default();
-    filled.fill("bills", &mut record.bills, part.bills);
+    filled.fill("bills", &mut record.bills, part.bills, |main, part| [kwh(main, part), kwh(part, main)]);
     filled.line(line, SourceKind::PaymentHistory)
 }

@@ -195,7 +195,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
     pub async fn disputes_about(&self, uscc: &Uscc) -> Result<Vec<Dispute>, StoreError> {
-        const ABOUT: &str = select!("uscc = $1 ORDER BY id DESC LIMIT 200");
+        const ABOUT: &str =
+            select!("uscc = $1 ORDER BY CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END, id DESC LIMIT 200");
         let mut reader = self.reader().await?;
         let rows = fetch!(fetch_all, Reader, &mut reader, DisputeRow, ABOUT, uscc.as_str())?;
         rows.into_iter().map(DisputeRow::read).collect()

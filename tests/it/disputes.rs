@@ -75,6 +75,8 @@ async fn a_disputed_fact_is_marked_in_every_answer_on_the_firm_until_the_office_
     assert_eq!((&decision["disputes"], &decision["reasons"][0]["disputed"]), (&json!([]), &json!(false)));
 
     let courts = json!({"source": "payment_history", "pointer": "/enforcements/0"});
+    let nowhere = json!({"source": "payment_history", "pointer": "/enforcements/99"});
+    dispute(&first, &decision, nowhere, 422).await;
     let opened = dispute(&first, &decision, courts.clone(), 201).await;
     assert_eq!(opened["with_fact"]["outcome"], "decline");
     assert_eq!(opened["with_fact"]["score"], decision["score"]);

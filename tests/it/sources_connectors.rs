@@ -356,6 +356,11 @@ async fn optional_departments_fill_what_the_main_ones_do_not_share_and_never_ove
     let of = |source| lines.iter().find(|line| line.source == source).unwrap();
     assert_eq!(of(SourceKind::Registry).status, EvidenceStatus::Fresh);
     assert!(of(SourceKind::Registry).detail.as_ref().unwrap().contains("tax says otherwise of industry"));
+    let told = &of(SourceKind::Registry).contradicts[0];
+    assert_eq!((told.part.as_str(), told.main_says.as_str(), told.says.as_str()), ("industry", "C33", "F51"));
+    assert_eq!(of(SourceKind::Court).filled, ["enforcements"]);
+    assert_eq!(dossier.supplier(SourceKind::PaymentHistory, "enforcements"), SourceKind::Court);
+    assert_eq!(dossier.supplier(SourceKind::PaymentHistory, "loans"), SourceKind::PaymentHistory);
     assert_eq!(of(SourceKind::Court).not_shared, ["wage_arrears"]);
     assert_eq!(of(SourceKind::Utilities).status, EvidenceStatus::Unavailable);
     assert_eq!(lines.len(), 6);

@@ -95,6 +95,17 @@ pub enum TaxpayerStatus {
     Deregistered,
 }
 
+impl TaxpayerStatus {
+    /// The name in records and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TaxpayerStatus::Normal => "normal",
+            TaxpayerStatus::Abnormal => "abnormal",
+            TaxpayerStatus::Deregistered => "deregistered",
+        }
+    }
+}
+
 /// The tax credit rating of one year (纳税缴费信用评价). M, new or no revenue, is not bad credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxRating {

@@ -184,6 +184,7 @@ pub async fn open(
     let statement = check_statement(&ask.statement)?;
     let found = store.decision(id, bank.id()).await?;
     let (record, _) = found.ok_or_else(|| Problem::new(ProblemKind::NotFound))?;
+    check_place(&fact, &record.grounds.dossier)?;
     // To the millisecond, as it is stored: what is shown now is what is shown later.
     let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::MAX);
     let dispute = decider.draft_dispute(&record, fact, statement, None, now);
@@ -242,14 +243,43 @@ fn check_fact(ask: &FactAsk) -> Result<DisputedFact, Problem> {
         (None, Some(pointer)) => {
             let part = pointer.strip_prefix('/').and_then(|rest| rest.split('/').next()).unwrap_or_default();
             let parts = Dossier::parts_of(source);
-            if pointer.len() > 200 || pointer.chars().any(char::is_control) || !parts.contains(&part) {
+            if !parts.contains(&part) || !names_a_place(pointer) {
                 let names = parts.join("、/");
-                let zh = format!("须为该部门记录中的 JSON 指针，以下列之一开头：/{names}");
-                let en = format!("a JSON pointer into the record that begins with one of /{}", parts.join(", /"));
+                let zh = format!("须为该部门记录中的 JSON 指针：/{names} 之一，其后可加一行的序号，如 /filings/0");
+                let en = format!(
+                    "a JSON pointer into the record: one of /{}, with the number of a row after it where it is a list, as /filings/0",
+                    parts.join(", /")
+                );
                 return Err(invalid("/pointer", zh, en));
             }
             let (part, pointer) = (Some(part.to_owned()), Some(pointer.clone()));
             Ok(DisputedFact { source: Some(source), feature: None, part, pointer })
+        }
+    }
+}
+
+/// Whether it is a part, or a part and the number of a row, written in the one canonical way: a place, and no text beside it that
+/// another bank would read.
+fn names_a_place(pointer: &str) -> bool {
+    match pointer.split('/').skip(1).collect::<Vec<_>>()[..] {
+        [_] => true,
+        [_, row] => row.parse::<u32>().is_ok_and(|number| number.to_string() == row),
+        _ => false,
+    }
+}
+
+/// The place must be there in the record that the decision rests on.
+fn check_place(fact: &DisputedFact, dossier: &Dossier) -> Result<(), Problem> {
+    let (Some(source), Some(pointer)) = (fact.source, &fact.pointer) else { return Ok(()) };
+    let record = serde_json::to_value(dossier).unwrap_or_default();
+    match record.pointer(&format!("/{source}/record{pointer}")) {
+        Some(_) => Ok(()),
+        None => {
+            let rule = Said::new(
+                "该决定所依据的记录中没有此处，请按记录填写行号（从 0 起）",
+                "the record that the decision rests on has no such place; rows are counted from 0",
+            );
+            Err(Problem::new(ProblemKind::Invalid).field("/fact/pointer", rule))
         }
     }
 }
@@ -306,4 +336,24 @@ pub async fn list(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> 
         next_cursor: found.last().filter(|_| more).map(|dispute| dispute.id.to_string()),
         disputes: found.iter().map(|dispute| DisputeReply::new(dispute, now)).collect(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_is_a_place_in_the_record_and_carries_no_text_to_another_bank() {
+        let told = |pointer: &str| {
+            let ask = FactAsk { source: "tax".to_owned(), feature: None, pointer: Some(pointer.to_owned()) };
+            check_fact(&ask).is_ok()
+        };
+        for place in ["/filings", "/filings/0", "/filings/12", "/status"] {
+            assert!(told(place), "{place}");
+        }
+        let odd = ["filings", "/filings/0 A-Bank-says", "/filings/-1", "/filings/00", "/filings/+1", "/filings/~2"];
+        for text in odd.into_iter().chain(["/filings/", "/filings/0/A", "/filings/99999999999", "/heads", "", "/"]) {
+            assert!(!told(text), "{text}");
+        }
+    }
 }
