@@ -113,9 +113,9 @@ impl Filled {
 }
 
 /// Industry codes of different depth agree where one begins with the other.
-fn industries(main: &String, part: &String) -> [String; 2] {
-    let agree = main.starts_with(part.as_str()) || part.starts_with(main.as_str());
-    if agree { [String::new(), String::new()] } else { [main.clone(), part.clone()] }
+fn industries(main: &str, part: &str) -> [String; 2] {
+    let agree = main.starts_with(part) || part.starts_with(main);
+    if agree { [String::new(), String::new()] } else { [main.to_owned(), part.to_owned()] }
 }
 
 /// How many are open, of how many.
@@ -167,7 +167,7 @@ pub(super) fn registry(tax: &mut Evidence<TaxRecord>, part: Evidence<RegistryRec
     filled.fill("status", &mut record.status, part.status, |main, part| {
         [*main, *part].map(|status| status.as_str().to_owned())
     });
-    filled.fill("industry", &mut record.industry, part.industry, industries);
+    filled.fill("industry", &mut record.industry, part.industry, |main, part| industries(main, part));
     filled.fill("registered_on", &mut record.registered_on, part.registered_on, |main, part| {
         [main.to_string(), part.to_string()]
     });
