@@ -54,10 +54,10 @@ async fn evidence_older_than_the_setting_is_stale_and_still_there() {
 
 #[tokio::test]
 async fn the_day_is_the_one_in_china() {
-    // 2026-10-29 in Greenwich, 2026-10-30 in China: a record as of the 31st is as of tomorrow, which clocks may make.
+    // 2026-10-30 in Greenwich, 2026-10-31 in China: a record as of the 31st is of today there, and of tomorrow a second before.
     let district = all_well().await;
-    let evening = "2026-10-29T16:00:00Z".parse().unwrap();
-    let early = "2026-10-29T15:59:59Z".parse().unwrap();
+    let evening = "2026-10-30T16:00:00Z".parse().unwrap();
+    let early = "2026-10-30T15:59:59Z".parse().unwrap();
     let at = async |now| line(&district.sources.gather(&pass(), now).await, SourceKind::Tax).status;
     assert_eq!((at(evening).await, at(early).await), (EvidenceStatus::Fresh, EvidenceStatus::Invalid));
 }

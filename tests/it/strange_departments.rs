@@ -119,7 +119,10 @@ fn the_connectors_that_are_shipped_are_in_order_and_lack_nothing_but_their_secre
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("tax.auth.secret: the environment variable that `env` names is not set"), "{said}");
-    assert!(said.contains("STRANGE_SOCIAL_SECRET is not set"), "{said}");
+    assert!(
+        said.contains("social_insurance.auth.client_secret: the environment variable that `env` names is not set"),
+        "{said}"
+    );
 }
 
 #[test]
