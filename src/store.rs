@@ -185,8 +185,13 @@ impl Store {
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
+        self.waiting(self.0.writer.write(write)).await
+    }
+
+    /// Waits for a write and tells how long: overload is steered by it.
+    async fn waiting<A>(&self, write: impl Future<Output = A>) -> A {
         let asked = Instant::now();
-        let written = self.0.writer.write(write).await;
+        let written = write.await;
         self.0.metrics.store_write_waited(asked.elapsed());
         written
     }

@@ -144,7 +144,8 @@ impl Store {
     /// [`StoreError::Conflict`] when the id is taken, the bank is not known, or the case is about something else;
     /// [`StoreError::Unavailable`], and then it may or may not be stored: the same idempotency key tells.
     pub async fn commit_decision(&self, entry: DecisionEntry) -> Result<Committed, StoreError> {
-        self.0.writer.decide(CommitDecision::of(entry)?.without_known_dates(&self.0.known)).await
+        let write = CommitDecision::of(entry)?.without_known_dates(&self.0.known);
+        self.waiting(self.0.writer.decide(write)).await
     }
 
     /// A decision of this bank with its case as it stands; `None` when the bank has no such decision.
