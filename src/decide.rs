@@ -94,9 +94,10 @@ impl Decider {
         let engine = self.engine();
         let entry = self.enter(asker, &request, now).await?;
         let pass = &entry.pass;
-        let mut look = OpenLook::begin(&self.store, asker, pass, &request, now);
-        let dossier = self.sources().gather(pass, now).await;
-        look.answered(&dossier.lines());
+        let sources = self.sources();
+        let mut look = OpenLook::begin(&self.store, asker, pass, sources.connected(), &request, now);
+        let dossier = sources.gather(pass, now).await;
+        look.answered(&dossier.all_lines());
         // Revoked or used up while the departments were asked: what they said is dropped, only the look is recorded. Nor does it
         // stay in the cache: it may have come after the revocation had emptied that.
         if let Err(error) = self.pass_as_of(entry.at_hand, asker, &request, now).await {

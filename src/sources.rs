@@ -56,7 +56,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 use thiserror::Error;
 
 use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
-use crate::domain::{ConsentPass, Dossier, Evidence, RejectedReply, Uscc, china_date};
+use crate::domain::{ConsentPass, Dossier, Evidence, RejectedReply, SourceKind, Uscc, china_date};
 use crate::observe::Metrics;
 use crate::settings::SourcesSettings;
 use connector::Connectors;
@@ -156,7 +156,7 @@ impl Sources {
     pub async fn gather(&self, pass: &ConsentPass, now: Timestamp) -> Dossier {
         let started = Instant::now();
         let look = Look { pass: pass.clone(), now, started, deadline: started + self.gather_timeout };
-        let (mut tax, social_insurance, mut payment_history, registry, court, utilities) = tokio::join!(
+        let (tax, social_insurance, payment_history, registry, court, utilities) = tokio::join!(
             self.tax.evidence(&look),
             self.social_insurance.evidence(&look),
             self.payment_history.evidence(&look),
@@ -164,13 +164,17 @@ impl Sources {
             evidence_if_connected(self.court.as_ref(), &look),
             evidence_if_connected(self.utilities.as_ref(), &look),
         );
+        let (uscc, scope) = (pass.uscc().clone(), pass.scope());
+        let main = Dossier { uscc, tax, social_insurance, payment_history, others: Vec::new() };
+        // Trimmed first: an optional department fills what it is itself covered for, and nothing else.
+        let Dossier { uscc, mut tax, social_insurance, mut payment_history, .. } = scope.trim(main);
         let others = [
-            registry.map(|part| parts::registry(&mut tax, part)),
-            court.map(|part| parts::court(&mut payment_history, part)),
-            utilities.map(|part| parts::utilities(&mut payment_history, part)),
+            registry.map(|part| parts::registry(&mut tax, part, scope)),
+            court.map(|part| parts::court(&mut payment_history, part, scope)),
+            utilities.map(|part| parts::utilities(&mut payment_history, part, scope)),
         ];
         let others = others.into_iter().flatten().collect();
-        pass.scope().trim(Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history, others })
+        Dossier { uscc, tax, social_insurance, payment_history, others }
     }
 
     /// Whether all that `pass` covers is kept and as good as a new answer: then [`Sources::gather`] asks no department.
@@ -186,6 +190,16 @@ impl Sources {
             && all(self.registry.as_ref(), &look)
             && all(self.court.as_ref(), &look)
             && all(self.utilities.as_ref(), &look)
+    }
+
+    /// The departments that a look under a consent without limits asks.
+    pub fn connected(&self) -> impl Iterator<Item = SourceKind> {
+        let optional = [
+            self.registry.as_ref().map(|_| SourceKind::Registry),
+            self.court.as_ref().map(|_| SourceKind::Court),
+            self.utilities.as_ref().map(|_| SourceKind::Utilities),
+        ];
+        SourceKind::ALL.into_iter().chain(optional.into_iter().flatten())
     }
 
     /// Drops all that is kept of a firm, and what is being fetched at this moment is not kept: for when a consent of the firm
@@ -209,7 +223,7 @@ impl Sources {
         self.utilities.iter().for_each(|department| department.forget_all());
     }
 
-    /// How the departments fare: the main ones in the order of [`crate::domain::SourceKind::ALL`], then the optional ones that are
+    /// How the departments fare: the main ones in the order of [`SourceKind::ALL`], then the optional ones that are
     /// connected.
     pub fn health(&self) -> Vec<SourceHealth> {
         let main = [self.tax.health(), self.social_insurance.health(), self.payment_history.health()];

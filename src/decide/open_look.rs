@@ -19,11 +19,12 @@ pub(super) struct OpenLook {
 }
 
 impl OpenLook {
-    /// Begins a look: from now on departments may be asked.
+    /// Begins a look: from now on the departments that are `connected` may be asked.
     pub(super) fn begin(
         store: &Store,
         asker: &Asker,
         pass: &ConsentPass,
+        connected: impl Iterator<Item = SourceKind>,
         request: &DecisionRequest,
         at: Timestamp,
     ) -> OpenLook {
@@ -36,7 +37,7 @@ impl OpenLook {
             at,
             end: LookEnd::Abandoned,
             decision: None,
-            asked: SourceKind::ALL.into_iter().filter(|source| pass.covers(*source)).collect(),
+            asked: connected.filter(|source| pass.covers(*source)).collect(),
             answers: Vec::new(),
         };
         OpenLook { store: store.clone(), look, open: true }

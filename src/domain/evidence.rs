@@ -1,7 +1,7 @@
 //! What the departments say of a firm: one record per source, gathered in a dossier.
 //!
 //! An `Option` in a record means that the department does not share that part. It is never the same as zero or as none:
-//! "no arrears" is `Some` of an amount of zero, "arrears unknown" is `None`.
+//! "no arrears" is `Some` of an amount of zero, "arrears unknown" is `None`, "not rated" is `Some(None)`.
 //!
 //! The JSON form of a record is what a department sends by default (beside the firm's code, `uscc`), what a mapping for a
 //! department of another shape produces, and what the decision record keeps.
@@ -46,6 +46,16 @@ impl SourceKind {
     /// Those that are asked where they are connected; answers list them after the others.
     pub const OPTIONAL: [SourceKind; 3] = [SourceKind::Registry, SourceKind::Court, SourceKind::Utilities];
 
+    /// All of them: the main ones, then the optional ones.
+    pub fn every() -> impl Iterator<Item = SourceKind> {
+        SourceKind::ALL.into_iter().chain(SourceKind::OPTIONAL)
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<SourceKind> {
+        SourceKind::every().find(|kind| kind.as_str() == name)
+    }
+
     /// The main department whose record an optional one fills.
     pub fn fills(self) -> Option<SourceKind> {
         match self {
@@ -72,6 +82,12 @@ impl fmt::Display for SourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// A record with parts, each of which a department may share or not, and a consent may cover or not.
+pub trait Parts {
+    /// Makes it a record in which the department does not share this part, by its name without `_fen`.
+    fn drop_part(&mut self, part: &str);
 }
 
 /// How the evidence of one source stands at the moment of a decision.
@@ -323,6 +339,11 @@ pub fn supplier(lines: &[EvidenceLine], source: SourceKind, part: &str) -> Sourc
 /// filed; a key left out says nothing, and must not be read as the worst.
 fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
     Option::deserialize(from)
+}
+
+/// Reads a value of which `null` says that there is none, where the key left out says nothing.
+fn stated<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// The names of those parts that are absent.

@@ -97,9 +97,12 @@ pub(super) static FEATURES: &[Feature] = &[
         label: both("纳税信用等级（A=1，B=2，M=3，C=4，D=5）", "Tax credit rating (A = 1, B = 2, M = 3, C = 4, D = 5)"),
         text: both("纳税信用等级偏低", "The tax credit rating is low"),
         remedy: both("纠正失信行为后向税务机关申请信用修复", "Put right what lowered it and apply for its repair"),
-        missing: both("未评级；新设企业常见，不视为失信", "Not rated, as new firms often are; this is not bad credit"),
+        missing: both(
+            "未评级（新设企业常见，不视为失信），或税务部门未提供评级",
+            "Not rated, as new firms often are, which is not bad credit; or the department does not share the rating",
+        ),
         extract: |view| {
-            Some(match view.tax.as_ref()?.record.rating?.grade {
+            Some(match view.tax.as_ref()?.record.rating.flatten()?.grade {
                 TaxRatingGrade::A => 1.0,
                 TaxRatingGrade::B => 2.0,
                 TaxRatingGrade::M => 3.0,

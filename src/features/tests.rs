@@ -254,6 +254,81 @@ fn arrears_that_were_repaired_or_have_expired_count_as_none_and_not_as_unknown()
     assert_eq!(tax(r#", "ended_on": "2021-11-21", "display_end": "2040-01-01""#), [Some(1.0); 2]);
 }
 
+/// A complete record of each kind.
+fn samples() -> [(SourceKind, serde_json::Value); 3] {
+    [
+        (SourceKind::Tax, include_str!("../../tests/it/support/replies/tax.json")),
+        (SourceKind::SocialInsurance, include_str!("../../tests/it/support/replies/social_insurance.json")),
+        (SourceKind::PaymentHistory, include_str!("../../tests/it/support/replies/payment_history.json")),
+    ]
+    .map(|(source, text)| (source, serde_json::from_str(text).unwrap()))
+}
+
+/// The dossier of one record in its JSON form; `None` where that makes no record.
+fn with_json(source: SourceKind, record: serde_json::Value) -> Option<Dossier> {
+    let as_of = record["as_of"].as_str()?.parse().ok()?;
+    let mut dossier = silent();
+    match source {
+        SourceKind::Tax => dossier.tax = there(serde_json::from_value(record).ok()?, as_of),
+        SourceKind::SocialInsurance => dossier.social_insurance = there(serde_json::from_value(record).ok()?, as_of),
+        _ => dossier.payment_history = there(serde_json::from_value(record).ok()?, as_of),
+    }
+    Some(dossier)
+}
+
+#[test]
+fn a_part_that_any_feature_is_computed_from_is_told_as_not_shared_where_its_key_is_left_out() {
+    for (source, sample) in samples() {
+        let lacking = |part: &str| {
+            let mut record = sample.clone();
+            let fields = record.as_object_mut().unwrap();
+            let key = [part.to_owned(), format!("{part}_fen")].into_iter().find(|key| fields.contains_key(key)).unwrap();
+            fields.remove(&key);
+            with_json(source, record)
+        };
+        let line = |dossier: &Dossier| dossier.lines().into_iter().find(|line| line.source == source).unwrap();
+        assert_eq!(line(&with_json(source, sample.clone()).unwrap()).not_shared, Vec::<String>::new());
+        for part in catalogue().filter(|feature| feature.source == source).map(|feature| feature.part) {
+            match lacking(part) {
+                Some(dossier) => assert!(line(&dossier).lacks(part), "{source}.{part} is missing and nobody is told"),
+                None => assert_eq!((source, part), (SourceKind::SocialInsurance, "months"), "there is no record at all"),
+            }
+        }
+    }
+}
+
+#[test]
+fn figures_of_a_firms_size_that_are_left_out_leave_the_size_open() {
+    let (_, sample) = samples().into_iter().next().unwrap();
+    let size = |industry: &str, left_out: &str| {
+        let mut record = sample.clone();
+        record["industry"] = industry.into();
+        record.as_object_mut().unwrap().remove(left_out);
+        firm_size(&with_json(SourceKind::Tax, record).unwrap(), date(2026, 11, 15)).0
+    };
+    // Building is measured by revenue and assets, manufacturing by staff and revenue.
+    for (industry, left_out) in [("E47", "total_assets_fen"), ("C33", "declared_heads"), ("C33", "industry")] {
+        assert_ne!(size(industry, "nothing"), FirmSize::Undetermined, "{industry}");
+        assert_eq!(size(industry, left_out), FirmSize::Undetermined, "{industry} without {left_out}");
+    }
+}
+
+#[test]
+fn not_rated_is_what_the_department_says_and_left_out_is_nothing_said() {
+    let record = |rating: &str| -> TaxRecord {
+        serde_json::from_str(&format!(r#"{{"as_of": "2026-10-31", "status": "normal"{rating}}}"#)).unwrap()
+    };
+    let lacks = |rating: &str| with_tax(record(rating)).lines()[0].lacks("rating");
+    assert!(lacks(""));
+    assert!(!lacks(r#", "rating": null"#));
+    assert!(!lacks(r#", "rating": {"grade": "B", "year": 2025}"#));
+    // Whoever keeps a record keeps the difference.
+    for rating in ["", r#", "rating": null"#] {
+        let kept = serde_json::to_value(record(rating)).unwrap();
+        assert_eq!(serde_json::from_value::<TaxRecord>(kept).unwrap(), record(rating));
+    }
+}
+
 proptest! {
     #[test]
     fn extraction_is_finite_and_repeatable_on_any_invoices(

@@ -1,7 +1,8 @@
 //! Replay of a folder of real firms, as a tax department would share them: `firms.csv` and `invoices_monthly.csv.gz`.
 //!
-//! Nothing but their invoices is known of these firms. Everything else is missing, which is not the same as clean: there is
-//! no rating, no arrears, no filing, and the other departments do not know them at all.
+//! Nothing but their invoices is known of these firms. Everything else is missing, which is not the same as clean: rating,
+//! arrears and filings are not shared (the keys are null, that of the rating is left out, since null would say "not rated"),
+//! and the other departments do not know them at all.
 
 use std::collections::HashMap;
 use std::fs::File;

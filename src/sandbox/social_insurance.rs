@@ -24,6 +24,9 @@ pub(super) fn record(life: &Life) -> Option<SocialInsuranceRecord> {
         return None;
     }
     let months = contributions(life, dice);
+    if months.is_empty() {
+        return None;
+    }
     let owed: Vec<&ContributionMonth> = months.iter().filter(|m| m.paid < m.due).collect();
     let arrears = ContributionArrears {
         months: owed.len() as u32,
@@ -70,5 +73,17 @@ fn contributions(life: &Life, dice: &mut Dice) -> Vec<ContributionMonth> {
             paid: if owes { due.share(part) } else { due },
         });
     }
-    months
+    without_gaps(months)
+}
+
+/// The months with a row of zeros for each between two others that was not reported, or in which nobody was insured.
+fn without_gaps(months: Vec<ContributionMonth>) -> Vec<ContributionMonth> {
+    let mut whole: Vec<ContributionMonth> = Vec::with_capacity(months.len());
+    for month in months {
+        while let Some(next) = whole.last().map(|last| last.month.plus(1)).filter(|next| *next < month.month) {
+            whole.push(ContributionMonth { month: next, heads: 0, base: Fen::ZERO, due: Fen::ZERO, paid: Fen::ZERO });
+        }
+        whole.push(month);
+    }
+    whole
 }

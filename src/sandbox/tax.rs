@@ -46,7 +46,7 @@ pub(super) fn record(life: &Life, name: &str) -> Option<TaxRecord> {
             let assets = life.normal_revenue() * dice.between(0.35, 1.5);
             dice.shared(0.20, yuan(assets))
         },
-        rating,
+        rating: Some(rating),
         filings: dice.shared(0.03, filings),
         arrears: dice.shared(0.04, arrears),
         invoices: shares_invoices.then_some(invoices),

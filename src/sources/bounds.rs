@@ -14,7 +14,7 @@ const AMOUNT_FEN_MAX: i64 = 1_000_000_000_000_000;
 /// The largest number of persons, invoices or counterparties.
 const COUNT_MAX: u32 = 10_000_000;
 /// The most months that one list may cover: 50 years.
-const MONTHS_MAX: i32 = 600;
+pub(super) const MONTHS_MAX: i32 = 600;
 /// The most rows of events (findings, enforcements).
 const EVENTS_MAX: usize = 10_000;
 /// How many years a due date may lie before or after the record's date.
@@ -90,6 +90,19 @@ impl Bounds {
         let last = Month::of(self.as_of);
         require(month <= last, "lies after as_of")?;
         require(last.since(month) < MONTHS_MAX, "lies more than 600 months before as_of")
+    }
+
+    /// Rows of months, each the one after that of the row before. A month that is not there may be a row that was lost.
+    pub(super) fn gapless(&self, months: impl Iterator<Item = Month> + Clone) -> Result<(), Breach> {
+        self.ascending(months.clone())?;
+        let pairs = months.clone().zip(months.skip(1)).enumerate();
+        let mut gaps = pairs.filter(|(_, (before, month))| *month != before.plus(1));
+        match gaps.next() {
+            None => Ok(()),
+            Some((row, _)) => Err("is not the month after that of the row before; a month with nothing in it has a row of zeros")
+                .at("month")
+                .within(row + 1),
+        }
     }
 
     /// Rows of months, each later than the one before it.

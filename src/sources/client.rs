@@ -29,6 +29,8 @@ pub(super) struct Client {
     body_bytes_max: usize,
     /// How bodies are encoded, where they are not in UTF-8.
     charset: Option<&'static Charset>,
+    /// HTTP statuses beside 200 with which a body is read.
+    with_body: Vec<u16>,
 }
 
 /// What a department answered, as far as it is HTTP.
@@ -37,6 +39,8 @@ pub(super) enum Answer {
     Body {
         /// The body, decompressed; where it came in pages, their rows in the first one's.
         body: Vec<u8>,
+        /// The headers that came with it, or with the first page.
+        headers: Headers,
         /// For how long it may be used again.
         freshness: Freshness,
     },
@@ -78,7 +82,7 @@ pub(super) struct Received {
     pub(super) status: u16,
     /// Whether it calls itself HTML.
     pub(super) web_page: bool,
-    /// The body, decompressed; empty unless the status is 200.
+    /// The body, decompressed; empty unless the status is 200, or one with which bodies are read.
     pub(super) body: Vec<u8>,
     /// For how long it may be used again.
     pub(super) freshness: Freshness,
@@ -87,7 +91,7 @@ pub(super) struct Received {
 }
 
 /// The headers of a reply.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Headers(HeaderMap);
 
 impl Headers {
@@ -149,12 +153,17 @@ impl Client {
             None => {}
         }
         let http = builder.build().map_err(refused)?;
-        Ok(Client { http, body_bytes_max: settings.body_bytes_max, charset: None })
+        Ok(Client { http, body_bytes_max: settings.body_bytes_max, charset: None, with_body: Vec::new() })
     }
 
     /// The same client for a department that writes in the encoding of this name, for instance `gbk`; `None` where there is none.
     pub(super) fn reading(self, charset: &str) -> Option<Client> {
         Some(Client { charset: Some(Charset::for_label(charset.as_bytes())?), ..self })
+    }
+
+    /// The same client, which reads bodies that come with these HTTP statuses as well.
+    pub(super) fn reading_also(self, statuses: &[u16]) -> Client {
+        Client { with_body: statuses.to_vec(), ..self }
     }
 
     /// A body in UTF-8.
@@ -192,7 +201,7 @@ impl Client {
         let response = request.send().await.map_err(|error| failure_of(&error))?;
         let (status, web_page) = (response.status().as_u16(), is_web_page(&response));
         let freshness = freshness(response.headers());
-        if status != 200 {
+        if status != 200 && !self.with_body.contains(&status) {
             let headers = Headers(response.headers().clone());
             return Ok(Received { status, web_page, body: Vec::new(), freshness, headers });
         }

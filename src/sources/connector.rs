@@ -39,6 +39,7 @@ use envelope::{Envelope, Said};
 pub(super) use file::Connectors;
 use mapping::Mapping;
 use paging::{Next, Paging, Style};
+use pointer::Pointer;
 use probe::Steps;
 use rules::Rule;
 use template::{Filled, Place, Template};
@@ -60,6 +61,8 @@ pub(super) struct Connector {
     headers: Vec<(String, String)>,
     absent_statuses: Vec<u16>,
     auth: Auth,
+    /// Places in a reply with texts that are JSON themselves.
+    unpack: Vec<Pointer>,
     envelope: Option<Envelope>,
     paging: Option<Paging>,
     mapping: Option<Mapping>,
@@ -79,7 +82,7 @@ enum Page {
         freshness: Freshness,
     },
     /// It cannot be understood here; reading it says why.
-    Unread(Vec<u8>, Freshness),
+    Unread(Vec<u8>, Headers, Freshness),
     Read(Reading),
 }
 
@@ -105,7 +108,13 @@ impl Connector {
     }
 
     /// The record in a reply about this firm, if it is as the mapping says, everything in it is possible, and the rules hold.
-    pub(super) fn read<R: Record>(&self, body: &[u8], uscc: &Uscc, today: Date) -> Result<R, Breach> {
+    pub(super) fn read<R: Record>(
+        &self,
+        body: &[u8],
+        headers: &Headers,
+        uscc: &Uscc,
+        today: Date,
+    ) -> Result<R, Breach> {
         let Some(mapping) = &self.mapping else {
             let record = reply::read(body, uscc, today)?;
             if !self.rules.is_empty() || self.envelope.is_some() {
@@ -115,13 +124,30 @@ impl Connector {
             }
             return Ok(record);
         };
-        let whole = reply::json(body)?;
+        let whole = self.json(body)?;
         self.envelope.as_ref().map_or(Ok(()), |envelope| envelope.check(&whole))?;
-        let mapped = mapping.apply(&whole, uscc)?;
+        let mapped = mapping.apply(&whole, headers, uscc)?;
         let bytes = serde_json::to_vec(&mapped).map_err(|_| Breach::at("", "makes a record that cannot be written"))?;
         let record = reply::read(&bytes, uscc, today).map_err(Breach::in_record)?;
         self.hold_rules(&mapped).map_err(Breach::in_record)?;
         Ok(record)
+    }
+
+    /// A reply as JSON, with the texts in it that are JSON themselves read as such.
+    fn json(&self, body: &[u8]) -> Result<Value, Breach> {
+        let mut whole = reply::json(body)?;
+        for at in &self.unpack {
+            let Some(Value::String(text)) = at.walk(&whole) else { continue };
+            if text.trim().is_empty() {
+                continue;
+            }
+            let inner = reply::json(text.as_bytes())
+                .map_err(|breach| Breach::at(at.text(), format!("is a text that should be JSON: {}", breach.problem)))?;
+            if let Some(place) = at.walk_mut(&mut whole) {
+                *place = inner;
+            }
+        }
+        Ok(whole)
     }
 
     fn hold_rules(&self, record: &Value) -> Result<(), Breach> {
@@ -137,11 +163,11 @@ impl Connector {
         let url = self.url(&filled).ok_or(Failure::Request)?;
         let first = match self.page(&url, &filled, steps).await? {
             Page::NotFound { web_page, freshness } => return Ok(Answer::NotFound { web_page, freshness }),
-            Page::Unread(body, freshness) => return Ok(Answer::Body { body, freshness }),
+            Page::Unread(body, headers, freshness) => return Ok(Answer::Body { body, headers, freshness }),
             Page::Read(first) => first,
         };
         match &self.paging {
-            None => Ok(Answer::Body { body: first.body, freshness: first.freshness }),
+            None => Ok(Answer::Body { body: first.body, headers: first.headers, freshness: first.freshness }),
             Some(paging) => self.further(paging, filled, url, first, steps).await,
         }
     }
@@ -155,10 +181,10 @@ impl Connector {
         first: Reading,
         steps: &mut Steps,
     ) -> Result<Answer, Failure> {
-        let Reading { body, page: first, headers, mut freshness } = first;
+        let Reading { body, page: first, headers: first_headers, mut freshness } = first;
         let mut bytes = body.len();
         let mut gathered = paging.begin(first.clone());
-        let mut next = paging.next(&mut gathered, &first, &headers)?;
+        let mut next = paging.next(&mut gathered, &first, &first_headers)?;
         while let Next::Page(follows) = next {
             let number = u64::from(gathered.pages);
             let mut filled = Filled { page: paging.first + number, offset: number * paging.size, ..filled.clone() };
@@ -187,35 +213,48 @@ impl Connector {
             if bytes > self.client.body_bytes_max() {
                 return Err(Failure::TooLarge { limit: self.client.body_bytes_max() });
             }
-            if self.mapping.as_ref().is_some_and(|mapping| !mapping.same_page(&first, &page)) {
-                return Err(wrong("is about another firm or date than the first"));
+            let same = |mapping: &Mapping| {
+                mapping.same_page((&first, &first_headers), (&page, &headers), paging.about_first)
+            };
+            if self.mapping.as_ref().is_some_and(|mapping| !same(mapping)) {
+                return Err(wrong(
+                    "is about another firm or date than the first, or does not say (about = \"first\" says that it need not)",
+                ));
             }
             paging.add(&mut gathered, &page)?;
             next = paging.next(&mut gathered, &page, &headers)?;
         }
         steps.tell("paging", || format!("{} pages, {} rows", gathered.pages, gathered.rows));
         if gathered.pages == 1 {
-            return Ok(Answer::Body { body, freshness });
+            return Ok(Answer::Body { body, headers: first_headers, freshness });
         }
         let whole = serde_json::to_vec(&gathered.whole).map_err(|_| Failure::Encoding)?;
-        Ok(Answer::Body { body: whole, freshness })
+        Ok(Answer::Body { body: whole, headers: first_headers, freshness })
     }
 
     /// One request and what its reply says.
     async fn page(&self, url: &Url, filled: &Filled<'_>, steps: &mut Steps) -> Result<Page, Failure> {
         let received = self.send(url, filled, steps).await?;
-        let freshness = received.freshness;
-        match received.status {
+        let Received { status, web_page, body, freshness, headers } = received;
+        let with_code = self.envelope.as_ref().is_some_and(|envelope| envelope.statuses.contains(&status));
+        match status {
             200 => {}
-            404 => return Ok(Page::NotFound { web_page: received.web_page, freshness }),
+            _ if with_code => {}
+            404 => return Ok(Page::NotFound { web_page, freshness }),
             code if self.absent_statuses.contains(&code) => return Ok(Page::NotFound { web_page: false, freshness }),
             code @ 201..=299 => return Err(Failure::NoRecord { code }),
             code => return Err(Failure::Status { code }),
         }
         if self.envelope.is_none() && self.paging.is_none() {
-            return Ok(Page::Unread(received.body, freshness));
+            return Ok(Page::Unread(body, headers, freshness));
         }
-        let Ok(page) = reply::json(&received.body) else { return Ok(Page::Unread(received.body, freshness)) };
+        // With another status than 200 only the code is of interest, that of an unknown firm.
+        let without_code = |body, headers| match status {
+            200 => Ok(Page::Unread(body, headers, freshness)),
+            404 => Ok(Page::NotFound { web_page, freshness }),
+            code => Err(Failure::Status { code }),
+        };
+        let Ok(page) = self.json(&body) else { return without_code(body, headers) };
         let said = self.envelope.as_ref().map_or(Ok(Some(Said::Success)), |envelope| envelope.said(&page))?;
         steps.tell("envelope", || match said {
             Some(Said::Success) => "success".into(),
@@ -223,11 +262,9 @@ impl Connector {
             None => "no code".into(),
         });
         match said {
-            Some(Said::Success) => {
-                Ok(Page::Read(Reading { body: received.body, page, headers: received.headers, freshness }))
-            }
+            Some(Said::Success) if status == 200 => Ok(Page::Read(Reading { body, page, headers, freshness })),
             Some(Said::Absent) => Ok(Page::NotFound { web_page: false, freshness }),
-            None => Ok(Page::Unread(received.body, freshness)),
+            Some(Said::Success) | None => without_code(body, headers),
         }
     }
 
@@ -235,16 +272,23 @@ impl Connector {
     async fn send(&self, url: &Url, filled: &Filled<'_>, steps: &mut Steps) -> Result<Received, Failure> {
         let mut call = self.call(url.clone(), filled).ok_or(Failure::Request)?;
         steps.tell("address", || format!("{} {}", call.method(), shown(&call.url)));
-        self.auth.add(&mut call, &self.client, None, steps).await?;
+        let token = self.auth.add(&mut call, &self.client, None, steps).await?;
         let mut received = self.client.send(&call).await?;
-        if received.status == 401 && self.auth.can_renew() {
-            steps.tell("status", || "401; a new token is asked for, once".into());
-            let refused = call.headers.pop().map(|(_, token)| token);
-            self.auth.add(&mut call, &self.client, refused.as_deref(), steps).await?;
+        if self.auth.can_renew() && self.refuses_token(&received) {
+            steps.tell("status", || format!("{}; a new token is asked for, once", received.status));
+            let mut call = self.call(url.clone(), filled).ok_or(Failure::Request)?;
+            self.auth.add(&mut call, &self.client, token.as_deref(), steps).await?;
             received = self.client.send(&call).await?;
         }
         steps.tell("status", || format!("{}, {} bytes", received.status, received.body.len()));
         Ok(received)
+    }
+
+    fn refuses_token(&self, received: &Received) -> bool {
+        let by_code = |envelope: &Envelope| {
+            envelope.may_refuse_token() && self.json(&received.body).is_ok_and(|reply| envelope.refuses_token(&reply))
+        };
+        received.status == 401 || self.envelope.as_ref().is_some_and(by_code)
     }
 
     fn call(&self, url: Url, filled: &Filled<'_>) -> Option<Call> {

@@ -55,6 +55,9 @@ pub(super) enum Failure {
         /// What it did.
         problem: &'static str,
     },
+    /// A code in the reply that says that the token is good no more, also of a new one.
+    #[error("the department's reply carries the code of a refused token, also with a new one")]
+    TokenRefused,
     /// A code in the reply that the connector knows neither as success nor as that of an unknown firm.
     #[error(
         "the department's reply carries a code that the connector's envelope names neither as success nor as absent"
@@ -112,7 +115,7 @@ impl Failure {
             Failure::Full => "full",
             Failure::Status { .. } => "status",
             Failure::TooLarge { .. } => "too_large",
-            Failure::Token { .. } => "token",
+            Failure::Token { .. } | Failure::TokenRefused => "token",
             Failure::Code => "code",
             Failure::Request => "request",
             Failure::NoRecord { .. }

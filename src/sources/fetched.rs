@@ -39,9 +39,9 @@ impl<R: Record> Fetched<R> {
     pub(super) fn new(answer: Answer, connector: &Connector, look: &Look) -> Fetched<R> {
         let (reply, freshness) = match answer {
             Answer::NotFound { web_page, freshness } => (Reply::Unknown { web_page }, freshness),
-            Answer::Body { body, freshness } => {
+            Answer::Body { body, headers, freshness } => {
                 let digest = hex::encode(Sha256::digest(&body));
-                let record: Result<R, Breach> = connector.read(&body, look.uscc(), look.today());
+                let record: Result<R, Breach> = connector.read(&body, &headers, look.uscc(), look.today());
                 let latest = look.pass.history().latest_as_of.get(&R::SOURCE);
                 match record.and_then(|record| reply::not_before(record, latest)) {
                     Ok(record) => (Reply::Record { record, digest }, freshness),

@@ -9,7 +9,7 @@ use super::reply::{Breach, Record};
 use crate::domain::evidence::{
     Contradicted, Enforcement, EvidenceLine, PaymentHistoryRecord, TaxRecord, UtilityBill, WageArrears,
 };
-use crate::domain::{Evidence, SourceKind};
+use crate::domain::{Evidence, Scope, SourceKind};
 
 /// What the business register shares of a tax record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -94,12 +94,16 @@ impl Filled {
         }
     }
 
-    fn line(self, mut line: EvidenceLine, main: SourceKind) -> EvidenceLine {
+    /// The line of the optional department. What it filled is there to be seen, whether or not the consent covers that part of the main
+    /// department's own record: it covers this one's.
+    fn line(self, mut line: EvidenceLine, main: SourceKind, main_not_covered: &mut Vec<String>) -> EvidenceLine {
+        main_not_covered.retain(|part| !self.filled.contains(part));
         if !self.otherwise.is_empty() {
             let parts = self.otherwise.join(", ");
             line.detail = Some(format!("{main} says otherwise of {parts}; {main} is believed"));
         }
         line.not_shared = self.not_shared;
+        line.not_shared.retain(|part| !line.not_covered.contains(part));
         line.filled = self.filled;
         let told = |(part, [main_says, says]): (&str, [String; 2])| Contradicted {
             part: part.to_owned(),
@@ -158,9 +162,14 @@ fn unused(line: EvidenceLine, main: SourceKind) -> EvidenceLine {
 }
 
 /// Fills the tax record with what the register says.
-pub(super) fn registry(tax: &mut Evidence<TaxRecord>, part: Evidence<RegistryRecord>) -> EvidenceLine {
-    let (line, part) = line(part);
-    let Some(RegistryRecord(part)) = part else { return line };
+pub(super) fn registry(
+    tax: &mut Evidence<TaxRecord>,
+    part: Evidence<RegistryRecord>,
+    scope: &Scope,
+) -> EvidenceLine {
+    let (mut line, part) = line(part);
+    let Some(RegistryRecord(mut part)) = part else { return line };
+    line.not_covered.extend(scope.dropped_from(&mut part, SourceKind::Registry));
     let Some(record) = &mut tax.record else { return unused(line, SourceKind::Tax) };
     let mut filled = Filled::default();
     filled.fill("name", &mut record.name, part.name, |_, _| [String::new(), String::new()]);
@@ -171,13 +180,18 @@ pub(super) fn registry(tax: &mut Evidence<TaxRecord>, part: Evidence<RegistryRec
     filled.fill("registered_on", &mut record.registered_on, part.registered_on, |main, part| {
         [main.to_string(), part.to_string()]
     });
-    filled.line(line, SourceKind::Tax)
+    filled.line(line, SourceKind::Tax, &mut tax.not_covered)
 }
 
 /// Fills the payment history with what the court says.
-pub(super) fn court(payments: &mut Evidence<PaymentHistoryRecord>, part: Evidence<CourtRecord>) -> EvidenceLine {
-    let (line, part) = line(part);
-    let Some(CourtRecord(part)) = part else { return line };
+pub(super) fn court(
+    payments: &mut Evidence<PaymentHistoryRecord>,
+    part: Evidence<CourtRecord>,
+    scope: &Scope,
+) -> EvidenceLine {
+    let (mut line, part) = line(part);
+    let Some(CourtRecord(mut part)) = part else { return line };
+    line.not_covered.extend(scope.dropped_from(&mut part, SourceKind::Court));
     let Some(record) = &mut payments.record else { return unused(line, SourceKind::PaymentHistory) };
     let mut filled = Filled::default();
     let (main_day, day) = (record.as_of, part.as_of);
@@ -187,18 +201,20 @@ pub(super) fn court(payments: &mut Evidence<PaymentHistoryRecord>, part: Evidenc
     filled.fill("wage_arrears", &mut record.wage_arrears, part.wage_arrears, |main, part| {
         [wage_arrears(main, main_day), wage_arrears(part, day)]
     });
-    filled.line(line, SourceKind::PaymentHistory)
+    filled.line(line, SourceKind::PaymentHistory, &mut payments.not_covered)
 }
 
 /// Fills the payment history with what the utility says.
 pub(super) fn utilities(
     payments: &mut Evidence<PaymentHistoryRecord>,
     part: Evidence<UtilitiesRecord>,
+    scope: &Scope,
 ) -> EvidenceLine {
-    let (line, part) = line(part);
-    let Some(UtilitiesRecord(part)) = part else { return line };
+    let (mut line, part) = line(part);
+    let Some(UtilitiesRecord(mut part)) = part else { return line };
+    line.not_covered.extend(scope.dropped_from(&mut part, SourceKind::Utilities));
     let Some(record) = &mut payments.record else { return unused(line, SourceKind::PaymentHistory) };
     let mut filled = Filled::default();
     filled.fill("bills", &mut record.bills, part.bills, |main, part| [kwh(main, part), kwh(part, main)]);
-    filled.line(line, SourceKind::PaymentHistory)
+    filled.line(line, SourceKind::PaymentHistory, &mut payments.not_covered)
 }

@@ -68,7 +68,7 @@ struct About {
 
 /// The record in `body`, if it is about the firm `uscc` and everything in it is possible. `today` is the day in China.
 pub(super) fn read<R: Record>(body: &[u8], uscc: &Uscc, today: Date) -> Result<R, Breach> {
-    let body = without_mark(body);
+    let body = without_mark(in_utf8(body)?);
     match first_byte(body)? {
         b'{' => {}
         _ => return Err(Breach::at("", "is not a JSON object")),
@@ -99,9 +99,17 @@ pub(super) fn not_before<R: Record>(record: R, latest: Option<&Date>) -> Result<
 
 /// The whole reply as JSON, for what a mapping finds in it. A key that comes twice is refused here as well.
 pub(super) fn json(body: &[u8]) -> Result<Value, Breach> {
-    let body = without_mark(body);
+    let body = without_mark(in_utf8(body)?);
     first_byte(body)?;
     parse::<Once>(body).map(|once| once.0)
+}
+
+/// JSON is UTF-8, whole: what the reader skips is not read more leniently than what it takes.
+fn in_utf8(body: &[u8]) -> Result<&[u8], Breach> {
+    match std::str::from_utf8(body) {
+        Ok(_) => Ok(body),
+        Err(_) => Err(Breach::at("", "is not in UTF-8; where the department writes in another encoding, say so with charset")),
+    }
 }
 
 /// Many systems begin their JSON with a byte order mark; RFC 8259 lets a reader skip it.
@@ -228,6 +236,16 @@ mod tests {
     fn a_code_in_other_letters_is_the_same_firm_and_a_byte_order_mark_is_skipped() {
         let text = format!("\u{feff}{}", TAX.replace("91330604MA2XY0014W", " 91330604ma2xy0014w"));
         assert!(read::<TaxRecord>(text.as_bytes(), &firm(), TODAY).is_ok());
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_wherever_they_stand() {
+        for field in [&b"{\"new\": \"\xff\xfe\", "[..], b"{\"new\xc0\": 1, ", b"{\"new\": {\"deep\": [\"\xed\xa0\x80\"]}, "] {
+            let reply = [field, TAX.trim_start().strip_prefix('{').unwrap().as_bytes()].concat();
+            let breach = read::<TaxRecord>(&reply, &firm(), TODAY).unwrap_err();
+            assert!(breach.problem.starts_with("is not in UTF-8"), "{breach}");
+            assert!(json(&reply).is_err());
+        }
     }
 
     #[test]

@@ -18,7 +18,9 @@ impl Record for SocialInsuranceRecord {
     }
 
     fn check(&self, bounds: &Bounds) -> Result<(), Breach> {
-        bounds.ascending(self.months.iter().map(|month| month.month)).within("months")?;
+        require(!self.months.is_empty(), "has no month; who insures nobody is not known here, which is another answer")
+            .at("months")?;
+        bounds.gapless(self.months.iter().map(|month| month.month)).within("months")?;
         for (row, month) in self.months.iter().enumerate() {
             contributions(month).within(row).within("months")?;
         }
@@ -41,7 +43,7 @@ fn contributions(month: &ContributionMonth) -> Result<(), Breach> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{SOCIAL_INSURANCE, refused};
+    use super::super::samples::{SOCIAL_INSURANCE, breach_of, refused, with};
     use super::*;
     use serde_json::Value;
 
@@ -51,6 +53,7 @@ mod tests {
             SOCIAL_INSURANCE,
             &[
                 ("/months", Value::Null, "wrong kind"),
+                ("/months", Value::Array(Vec::new()), "has no month"),
                 ("/months/1/month", "2026-09".into(), "not later"),
                 ("/months/1/month", "2026-11".into(), "after as_of"),
                 ("/months/1/heads", 10_000_001.into(), "10^7"),
@@ -63,5 +66,7 @@ mod tests {
                 ("/minimum_base_fen", 0.into(), "above zero"),
             ],
         );
+        let gap = breach_of::<SocialInsuranceRecord>(&with(SOCIAL_INSURANCE, "/months/0/month", &"2026-08".into()));
+        assert!(gap.contains("/months/1/month is not the month after"), "{gap}");
     }
 }

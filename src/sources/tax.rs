@@ -28,7 +28,7 @@ impl Record for TaxRecord {
         bounds.happened(self.registered_on).at("registered_on")?;
         self.declared_heads.map_or(Ok(()), bounds::count).at("declared_heads")?;
         self.total_assets.map_or(Ok(()), bounds::amount_owned).at("total_assets_fen")?;
-        if let Some(rating) = &self.rating {
+        if let Some(Some(rating)) = &self.rating {
             let years = RATING_YEAR_MIN..=bounds.as_of().year();
             require(years.contains(&rating.year), "lies before 2003 or after as_of").at("year").within("rating")?;
         }
@@ -64,7 +64,7 @@ fn says_something(record: &TaxRecord) -> Result<(), Breach> {
         || registered_on.is_some()
         || declared_heads.is_some()
         || total_assets.is_some()
-        || rating.is_some()
+        || rating.flatten().is_some()
         || filings.is_some()
         || arrears.is_some()
         || invoices.is_some();
@@ -122,8 +122,12 @@ fn side(side: &InvoiceSide) -> Result<(), Breach> {
 
 /// Months without a row are months without an invoice only from here on: rows before it would contradict.
 fn invoices_since(record: &TaxRecord, bounds: &Bounds) -> Result<(), Breach> {
-    let Some(since) = record.invoices_since else { return Ok(()) };
     let first = record.invoices.as_deref().and_then(|invoices| invoices.first());
+    let Some(since) = record.invoices_since else {
+        // No invoice, and nobody says since when: that is not a firm that sold nothing.
+        return require(record.invoices.is_none() || first.is_some(), "is not there, and invoices has no month that could say it")
+            .at("invoices_since");
+    };
     bounds
         .month(since)
         .and(require(first.is_none_or(|first| since <= first.month), "lies after the first month of invoices"))
@@ -183,6 +187,10 @@ mod tests {
                 ("/invoices_since", "2026-10".into(), "after the first month"),
             ],
         );
+        let mut none = with(TAX, "/invoices", &Value::Array(Vec::new()));
+        none.as_object_mut().unwrap().remove("invoices_since");
+        let none = breach_of::<TaxRecord>(&none);
+        assert!(none.contains("/invoices_since is not there"), "{none}");
         let twice = breach_of::<TaxRecord>(&with(TAX, "/filings/2/tax", &"vat".into()));
         assert!(twice.contains("/filings/2/month has two returns"), "{twice}");
     }

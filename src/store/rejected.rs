@@ -56,7 +56,7 @@ struct LineRow {
 impl LineRow {
     fn read(self) -> Result<RejectedLine, StoreError> {
         let row = Row { what: "rejected reply", id: &self.id };
-        let source = SourceKind::ALL.into_iter().find(|kind| kind.as_str() == self.source);
+        let source = SourceKind::named(&self.source);
         Ok(RejectedLine {
             id: row.parse("id", &self.id)?,
             source: source.ok_or_else(|| row.corrupt("source"))?,

@@ -24,6 +24,7 @@ mod model_training;
 mod odd_requests;
 mod office_browser;
 mod office_pages;
+mod optional_departments;
 mod overload;
 #[cfg(feature = "parquet")]
 mod parquet_files;
@@ -41,6 +42,7 @@ mod sources_commands;
 mod sources_connectors;
 mod sources_faults;
 mod sources_gathering;
+mod sources_plausible;
 mod sources_resilience;
 mod sources_sandbox;
 mod sources_shapes;

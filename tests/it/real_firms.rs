@@ -49,7 +49,7 @@ async fn every_real_firm_gets_the_same_bits_online_and_in_a_file_and_none_is_tak
         assert_eq!(statuses, ["stale", "absent", "absent"], "as of 2020, and known to the tax department alone");
         assert_eq!(
             decision["evidence"][0]["not_shared"],
-            serde_json::json!(["status", "declared_heads", "filings", "arrears"])
+            serde_json::json!(["status", "declared_heads", "rating", "filings", "arrears"])
         );
         assert_ne!(decision["outcome"], "approve");
         let interval = &decision["score_interval"];

@@ -2,6 +2,9 @@
 //!
 //! A part is a field at the top of a department's record, written `tax.invoices`. What is not covered is never asked for where
 //! a whole department is left out, and dropped unseen where a part is: it counts as missing, and the evidence says so.
+//!
+//! Optional departments (registry, court, utilities) are named like the others. A grant that names departments or parts without
+//! them does not cover them; one that names nothing covers all that are connected.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,10 +13,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::domain::evidence::{Dossier, Evidence, PaymentHistoryRecord, SourceKind, TaxRecord};
+use crate::domain::evidence::{Dossier, Evidence, Parts, SourceKind};
 
-/// The parts that a grant may name, by department. Invoices bring the month in which they begin with them.
-const PARTS: [(SourceKind, &[&str]); 3] = [
+/// The parts that a grant may name, by department. Invoices bring the month in which they begin with them. What an optional
+/// department shares has the name of the part that it fills.
+const PARTS: [(SourceKind, &[&str]); 6] = [
     (
         SourceKind::Tax,
         &[
@@ -31,6 +35,9 @@ const PARTS: [(SourceKind, &[&str]); 3] = [
     ),
     (SourceKind::SocialInsurance, &["months", "arrears", "minimum_base"]),
     (SourceKind::PaymentHistory, &["bills", "loans", "supplier_delays", "wage_arrears", "enforcements"]),
+    (SourceKind::Registry, &["name", "status", "industry", "registered_on"]),
+    (SourceKind::Court, &["wage_arrears", "enforcements"]),
+    (SourceKind::Utilities, &["bills"]),
 ];
 
 /// A part of a department's record, `tax.invoices`.
@@ -161,65 +168,40 @@ impl Scope {
         self.sources.as_ref().is_none_or(|sources| sources.contains(&source))
     }
 
-    /// Drops from `dossier` every part that is not covered, so that nothing after this can see it.
+    /// Drops from the main departments' records in `dossier` every part that is not covered, so that nothing after this can see it.
     pub fn trim(&self, mut dossier: Dossier) -> Dossier {
-        if let Some(fields) = &self.fields {
-            let part = |source, part: &str| fields.iter().any(|f| f.source == source && f.part == part);
-            trim_tax(&mut dossier.tax, |name| part(SourceKind::Tax, name));
-            trim_insurance(&mut dossier, |name| part(SourceKind::SocialInsurance, name));
-            trim_payments(&mut dossier.payment_history, |name| part(SourceKind::PaymentHistory, name));
-        }
+        self.trim_one(SourceKind::Tax, &mut dossier.tax);
+        self.trim_one(SourceKind::SocialInsurance, &mut dossier.social_insurance);
+        self.trim_one(SourceKind::PaymentHistory, &mut dossier.payment_history);
         dossier
     }
-}
 
-/// Empties the options of a record whose parts are not covered and notes their names.
-macro_rules! drop_uncovered {
-    ($evidence:expr, $covers:expr, $($part:ident),*) => {
-        if let Some(record) = &mut $evidence.record {
-            $(if !$covers(stringify!($part)) {
-                record.$part = None;
-                $evidence.not_covered.push(stringify!($part).to_owned());
-            })*
+    fn trim_one<R: Parts>(&self, source: SourceKind, evidence: &mut Evidence<R>) {
+        if let Some(record) = &mut evidence.record {
+            evidence.not_covered.extend(self.dropped_from(record, source));
         }
-    };
-}
-
-fn trim_tax(evidence: &mut Evidence<TaxRecord>, covers: impl Fn(&str) -> bool) {
-    drop_uncovered!(
-        evidence,
-        covers,
-        name,
-        status,
-        industry,
-        registered_on,
-        declared_heads,
-        total_assets,
-        rating,
-        filings,
-        arrears,
-        invoices
-    );
-    if let Some(record) = &mut evidence.record
-        && !covers("invoices")
-    {
-        record.invoices_since = None;
     }
-}
 
-fn trim_insurance(dossier: &mut Dossier, covers: impl Fn(&str) -> bool) {
-    drop_uncovered!(dossier.social_insurance, covers, arrears, minimum_base);
-}
-
-fn trim_payments(evidence: &mut Evidence<PaymentHistoryRecord>, covers: impl Fn(&str) -> bool) {
-    drop_uncovered!(evidence, covers, bills, loans, supplier_delays, wage_arrears, enforcements);
+    /// Drops from what the department `source` shares every part that is not covered; their names. Before an optional department's
+    /// record fills anything it must pass here.
+    pub fn dropped_from(&self, record: &mut impl Parts, source: SourceKind) -> Vec<String> {
+        let Some(fields) = &self.fields else { return Vec::new() };
+        let parts = PARTS.into_iter().filter(|(of, _)| *of == source).flat_map(|(_, parts)| parts);
+        let covered = |part: &str| fields.iter().any(|field| field.source == source && field.part == part);
+        let dropped = parts.filter(|part| !covered(part)).map(|part| {
+            record.drop_part(part);
+            (*part).to_owned()
+        });
+        dropped.collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::EvidenceStatus;
-    use SourceKind::{PaymentHistory, SocialInsurance, Tax};
+    use crate::domain::evidence::{PaymentHistoryRecord, TaxRecord};
+    use SourceKind::{Court, PaymentHistory, Registry, SocialInsurance, Tax, Utilities};
 
     fn fields(names: &[&str]) -> Option<BTreeSet<Field>> {
         Some(names.iter().map(|name| name.parse().unwrap()).collect())
@@ -236,6 +218,28 @@ mod tests {
         assert_eq!([Tax, SocialInsurance, PaymentHistory].map(|s| scope.covers(s)), [true, false, true]);
         let scope = Scope::new(sources(&[SocialInsurance]), None).unwrap();
         assert_eq!([Tax, SocialInsurance, PaymentHistory].map(|s| scope.covers(s)), [false, true, false]);
+    }
+
+    #[test]
+    fn optional_departments_are_covered_where_they_are_named_or_nothing_is() {
+        let covered = |scope: &Scope| [Registry, Court, Utilities].map(|source| scope.covers(source));
+        assert_eq!(covered(&Scope::default()), [true; 3]);
+        let named = |of: &[SourceKind]| Scope::new(sources(of), None).unwrap();
+        assert_eq!(covered(&named(&[Tax, SocialInsurance, PaymentHistory])), [false; 3], "as grants of old meant it");
+        assert_eq!(covered(&named(&[Tax, Registry])), [true, false, false]);
+        let parts = Scope::new(None, fields(&["payment_history.loans", "court.enforcements"])).unwrap();
+        assert_eq!(covered(&parts), [false, true, false]);
+        let as_of = "2026-10-31".parse().unwrap();
+        let mut said = PaymentHistoryRecord {
+            as_of,
+            bills: None,
+            loans: None,
+            supplier_delays: None,
+            wage_arrears: Some(Vec::new()),
+            enforcements: Some(Vec::new()),
+        };
+        assert_eq!(parts.dropped_from(&mut said, Court), ["wage_arrears"]);
+        assert!(said.wage_arrears.is_none() && said.enforcements.is_some());
     }
 
     #[test]

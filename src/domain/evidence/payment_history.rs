@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Life, Severity};
+use super::{Life, Parts, Severity};
 use crate::domain::{Fen, Month};
 
 /// What is known of how the firm pays.
@@ -24,18 +24,6 @@ pub struct PaymentHistoryRecord {
 }
 
 impl PaymentHistoryRecord {
-    /// Makes it a record in which the department does not share this part.
-    pub(super) fn drop_part(&mut self, part: &str) {
-        match part {
-            "bills" => self.bills = None,
-            "loans" => self.loans = None,
-            "supplier_delays" => self.supplier_delays = None,
-            "wage_arrears" => self.wage_arrears = None,
-            "enforcements" => self.enforcements = None,
-            _ => {}
-        }
-    }
-
     /// The parts that are not shared, by their names in the record.
     pub fn not_shared(&self) -> Vec<String> {
         super::absent_parts([
@@ -45,6 +33,19 @@ impl PaymentHistoryRecord {
             ("wage_arrears", self.wage_arrears.is_none()),
             ("enforcements", self.enforcements.is_none()),
         ])
+    }
+}
+
+impl Parts for PaymentHistoryRecord {
+    fn drop_part(&mut self, part: &str) {
+        match part {
+            "bills" => self.bills = None,
+            "loans" => self.loans = None,
+            "supplier_delays" => self.supplier_delays = None,
+            "wage_arrears" => self.wage_arrears = None,
+            "enforcements" => self.enforcements = None,
+            _ => {}
+        }
     }
 }
 

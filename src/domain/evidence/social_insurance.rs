@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Life, Severity};
+use super::{Life, Parts, Severity};
 use crate::domain::{Fen, Month};
 
 /// What the social insurance department shares.
@@ -11,7 +11,9 @@ use crate::domain::{Fen, Month};
 pub struct SocialInsuranceRecord {
     /// The data are complete up to the end of this day.
     pub as_of: Date,
-    /// Contributions by month; ascending; a month between the first and `as_of` without a row was not reported.
+    /// Contributions by month; ascending, at least one, and without gaps: a month in which nobody was insured, or that was not
+    /// reported, has a row of zeros. Months after the last row, up to `as_of`, have not come in yet.
+    /// (Records that were stored earlier may have gaps, which say the same as such rows.)
     pub months: Vec<ContributionMonth>,
     /// Arrears; `None` when not shared.
     pub arrears: Option<ContributionArrears>,
@@ -21,18 +23,20 @@ pub struct SocialInsuranceRecord {
 }
 
 impl SocialInsuranceRecord {
-    /// Makes it a record in which the department does not share this part.
-    pub(super) fn drop_part(&mut self, part: &str) {
+    /// The parts that the department does not share, by their names in the record.
+    pub fn not_shared(&self) -> Vec<String> {
+        super::absent_parts([("arrears", self.arrears.is_none()), ("minimum_base", self.minimum_base.is_none())])
+    }
+}
+
+impl Parts for SocialInsuranceRecord {
+    /// Without `months` there is no record.
+    fn drop_part(&mut self, part: &str) {
         match part {
             "arrears" => self.arrears = None,
             "minimum_base" => self.minimum_base = None,
             _ => {}
         }
-    }
-
-    /// The parts that the department does not share, by their names in the record.
-    pub fn not_shared(&self) -> Vec<String> {
-        super::absent_parts([("arrears", self.arrears.is_none()), ("minimum_base", self.minimum_base.is_none())])
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Life, Severity};
+use super::{Life, Parts, Severity};
 use crate::domain::{Fen, Month};
 
 /// What the tax department shares.
@@ -24,8 +24,10 @@ pub struct TaxRecord {
     /// Total assets at the last year's end.
     #[serde(rename = "total_assets_fen")]
     pub total_assets: Option<Fen>,
-    /// The latest tax credit rating.
-    pub rating: Option<TaxRating>,
+    /// The latest tax credit rating. `None`: the department does not share it; `Some(None)`, `null` in JSON: the firm has none,
+    /// as it says. The key left out says nothing.
+    #[serde(default, deserialize_with = "super::stated", skip_serializing_if = "Option::is_none")]
+    pub rating: Option<Option<TaxRating>>,
     /// Returns, one per period and tax; ascending by month.
     pub filings: Option<Vec<Filing>>,
     /// Tax arrears.
@@ -42,26 +44,11 @@ impl TaxRecord {
         super::absent_parts([
             ("status", self.status.is_none()),
             ("declared_heads", self.declared_heads.is_none()),
+            ("rating", self.rating.is_none()),
             ("filings", self.filings.is_none()),
             ("arrears", self.arrears.is_none()),
             ("invoices", self.invoices.is_none()),
         ])
-    }
-
-    /// Makes it a record in which the department does not share this part.
-    pub(super) fn drop_part(&mut self, part: &str) {
-        match part {
-            "status" => self.status = None,
-            "industry" => self.industry = None,
-            "registered_on" => self.registered_on = None,
-            "declared_heads" => self.declared_heads = None,
-            "total_assets" => self.total_assets = None,
-            "rating" => self.rating = None,
-            "filings" => self.filings = None,
-            "arrears" => self.arrears = None,
-            "invoices" => self.invoices = None,
-            _ => {}
-        }
     }
 
     /// A record of which the department shares nothing but its date.
@@ -79,6 +66,25 @@ impl TaxRecord {
             arrears: None,
             invoices: None,
             invoices_since: None,
+        }
+    }
+}
+
+impl Parts for TaxRecord {
+    fn drop_part(&mut self, part: &str) {
+        match part {
+            "name" => self.name = None,
+            "status" => self.status = None,
+            "industry" => self.industry = None,
+            "registered_on" => self.registered_on = None,
+            "declared_heads" => self.declared_heads = None,
+            "total_assets" => self.total_assets = None,
+            "rating" => self.rating = None,
+            "filings" => self.filings = None,
+            "arrears" => self.arrears = None,
+            // The month in which they begin says nothing without them.
+            "invoices" => (self.invoices, self.invoices_since) = (None, None),
+            _ => {}
         }
     }
 }

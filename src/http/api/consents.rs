@@ -39,7 +39,8 @@ pub struct ConsentAsk {
     valid_until: String,
     /// SHA-256 of the signed document, 64 hexadecimal digits.
     document_sha256: Option<String>,
-    /// The departments that may be asked; left out: all.
+    /// The departments that may be asked, of `tax`, `social_insurance`, `payment_history`, and, where they are connected, `registry`
+    /// (fills parts of `tax`), `court` and `utilities` (fill parts of `payment_history`); left out: all.
     #[schema(example = json!(["tax", "social_insurance"]))]
     sources: Option<Vec<String>>,
     /// The parts of their records that may be looked at, `DEPARTMENT.PART`; left out: whole records. What is not named is dropped
@@ -181,8 +182,8 @@ fn scope(sources: Option<&[String]>, fields: Option<&[String]>) -> Result<Scope,
     let invalid = |pointer: String, said: Said| Problem::new(ProblemKind::Invalid).field(pointer, said);
     let sources = sources.map(|names| {
         let known = |(i, name): (usize, &String)| {
-            SourceKind::ALL.into_iter().find(|kind| kind.as_str() == name.as_str()).ok_or_else(|| {
-                let all = SourceKind::ALL.map(SourceKind::as_str).join(", ");
+            SourceKind::named(name).ok_or_else(|| {
+                let all = SourceKind::every().map(SourceKind::as_str).collect::<Vec<_>>().join(", ");
                 let said = Said::new(format!("没有这个部门，可填：{all}"), format!("no such department; one of {all}"));
                 invalid(format!("/sources/{i}"), said)
             })

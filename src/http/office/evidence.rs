@@ -173,9 +173,12 @@ fn tell_tax(record: &TaxRecord, told: &mut Told<'_>) {
     told.fact("fact-registered", record.registered_on.map(figures::date));
     told.fact("fact-declared-heads", record.declared_heads.map(|heads| heads.to_string()));
     told.fact("fact-total-assets", record.total_assets.map(|assets| told.money(assets)));
-    let rating = record.rating.map(|rating| {
-        let (grade, year) = (format!("{:?}", rating.grade), rating.year.to_string());
-        words.with("fact-rating-value", &[("grade", grade.into()), ("year", year.into())])
+    let rating = record.rating.map(|rating| match rating {
+        None => words.t("fact-rating-none"),
+        Some(rating) => {
+            let (grade, year) = (format!("{:?}", rating.grade), rating.year.to_string());
+            words.with("fact-rating-value", &[("grade", grade.into()), ("year", year.into())])
+        }
     });
     told.fact("fact-rating", rating);
     let arrears = record.arrears.map(|arrears| match (arrears.amount, arrears.since) {

@@ -231,6 +231,7 @@ fact-registered = Registered
 fact-declared-heads = Declared staff
 fact-total-assets = Total assets
 fact-rating = Tax credit rating
+fact-rating-none = not rated
 fact-rating-value = { $grade } (for { $year })
 fact-tax-arrears = Tax arrears
 fact-arrears-since = { $amount } since { $date }

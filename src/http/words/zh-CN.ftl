@@ -213,6 +213,7 @@ fact-registered = 成立日期
 fact-declared-heads = 申报从业人数
 fact-total-assets = 资产总额
 fact-rating = 纳税信用等级
+fact-rating-none = 未评级
 fact-rating-value = { $grade } 级（{ $year } 年度）
 fact-tax-arrears = 欠税
 fact-arrears-since = { $amount }，自 { $date } 起

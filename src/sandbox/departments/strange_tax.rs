@@ -146,7 +146,7 @@ fn data(uscc: &Uscc, record: &TaxRecord, page: usize, size: usize) -> Value {
         TaxpayerStatus::Abnormal => "非正常户",
         TaxpayerStatus::Deregistered => "注销",
     });
-    json!({
+    let mut data = json!({
         "creditCode": uscc,
         "taxpayerName": record.name,
         "asOf": day(record.as_of),
@@ -155,14 +155,18 @@ fn data(uscc: &Uscc, record: &TaxRecord, page: usize, size: usize) -> Value {
         "registerDate": record.registered_on.map(day),
         "staff": record.declared_heads.map(|heads| heads.to_string()),
         "totalAssets": record.total_assets.map(yuan),
-        "credit": record.rating.map(|rating| json!({"grade": rating.grade, "year": rating.year.to_string()})),
         "arrears": record.arrears.map(|a| json!({"amount": yuan(a.amount), "since": a.since.map(day)})),
         "invoicesFrom": record.invoices_since.map(month),
         "total": total,
         "pageNo": page,
         "pageSize": size,
         "list": list,
-    })
+    });
+    // Null where the taxpayer is not rated; left out where the bureau does not share it.
+    if let Some(rating) = record.rating {
+        data["credit"] = json!(rating.map(|rating| json!({"grade": rating.grade, "year": rating.year.to_string()})));
+    }
+    data
 }
 
 /// Of rows before which there are `before` others, those among the `size` that follow the first `from` of all.

@@ -164,7 +164,7 @@ impl Profile {
             registered_on: Some(registered),
             declared_heads: Some(self.heads),
             total_assets: Some(Fen::from_yuan(self.sales_yuan.saturating_mul(8))),
-            rating: (registered.year() <= year).then_some(TaxRating { grade: self.rating, year }),
+            rating: Some((registered.year() <= year).then_some(TaxRating { grade: self.rating, year })),
             filings: Some(filings),
             arrears: Some(TaxArrears {
                 amount: Fen::ZERO,

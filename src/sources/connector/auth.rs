@@ -9,8 +9,7 @@ use uuid::Uuid;
 
 use super::probe::Steps;
 use super::secret::{Keeper, SecretWire};
-use super::sign::{Algorithm, Encoding, HeaderNames, Signed, Signer};
-use super::template::escaped;
+use super::sign::{Algorithm, Carrier, Encoding, Names, Places, Signed, Signer};
 use crate::sources::client::{Call, Client, is_header};
 use crate::sources::failure::Failure;
 use oauth::{OAuth, OAuthWire};
@@ -30,6 +29,8 @@ pub(super) enum AuthWire {
     ApiKey(ApiKeyWire),
     HmacSha256(Box<HmacWire>),
     HmacSm3(Box<HmacWire>),
+    DigestSha256(Box<HmacWire>),
+    DigestSm3(Box<HmacWire>),
     #[serde(rename = "oauth2")]
     OAuth2(Box<OAuthWire>),
 }
@@ -57,7 +58,9 @@ pub(super) struct HmacWire {
     #[serde(default)]
     timestamp: TimestampUnit,
     #[serde(default)]
-    headers: HeaderNames,
+    headers: Names,
+    #[serde(default)]
+    query: Names,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]
@@ -114,8 +117,10 @@ impl Auth {
                     (name, None) => Auth::Header { name: name.unwrap_or_else(|| "X-API-Key".into()), value },
                 }
             }
-            AuthWire::HmacSha256(wire) => Auth::signed(path, *wire, Algorithm::Sha256, keeper),
-            AuthWire::HmacSm3(wire) => Auth::signed(path, *wire, Algorithm::Sm3, keeper),
+            AuthWire::HmacSha256(wire) => Auth::signed(path, *wire, Algorithm::Sha256, true, keeper),
+            AuthWire::HmacSm3(wire) => Auth::signed(path, *wire, Algorithm::Sm3, true, keeper),
+            AuthWire::DigestSha256(wire) => Auth::signed(path, *wire, Algorithm::Sha256, false, keeper),
+            AuthWire::DigestSm3(wire) => Auth::signed(path, *wire, Algorithm::Sm3, false, keeper),
             AuthWire::OAuth2(wire) => {
                 OAuth::read(path, *wire, keeper).map_or(Auth::None, |oauth| Auth::Token(Box::new(oauth)))
             }
@@ -132,7 +137,7 @@ impl Auth {
         Auth::Header { name: name.into(), value: value.into() }
     }
 
-    fn signed(path: &str, wire: HmacWire, algorithm: Algorithm, keeper: &mut Keeper<'_>) -> Auth {
+    fn signed(path: &str, wire: HmacWire, algorithm: Algorithm, keyed: bool, keeper: &mut Keeper<'_>) -> Auth {
         use base64::Engine;
         let secret = keeper.secret(&format!("{path}.secret"), wire.secret);
         let text = secret.expose_secret();
@@ -144,18 +149,20 @@ impl Auth {
         if secret.is_none() {
             keeper.problems.push(format!("{path}.secret: is not what secret_encoding says"));
         }
-        let headers = wire.headers;
-        for name in [&headers.key_id, &headers.timestamp, &headers.nonce, &headers.signature] {
-            if !is_header(name, "") {
-                keeper.problems.push(format!("{path}.headers: {name:?} is no name of a header"));
-            }
-        }
         let parts = wire.sign.unwrap_or_else(|| SIGNED.to_vec());
         if parts.is_empty() {
             keeper.problems.push(format!("{path}.sign: is empty"));
         }
+        match parts.contains(&Signed::Secret) {
+            true if keyed => keeper.problems.push(format!("{path}.sign: `secret` is for the schemes digest_sha256 and digest_sm3")),
+            false if !keyed => keeper.problems.push(format!("{path}.sign: must name `secret`: a digest without it is no signature")),
+            _ => {}
+        }
+        let places =
+            Places::read(wire.headers, wire.query, &parts, |problem| keeper.problems.push(format!("{path}: {problem}")));
         Auth::Signed(Box::new(Signer {
             algorithm,
+            keyed,
             key_id: wire.key_id,
             secret: secret.unwrap_or_default(),
             parts,
@@ -163,7 +170,7 @@ impl Auth {
             encoding: wire.encoding.unwrap_or(Encoding::Hex),
             prefix: wire.prefix,
             millis: wire.timestamp == TimestampUnit::Milliseconds,
-            headers,
+            places,
         }))
     }
 
@@ -172,14 +179,14 @@ impl Auth {
         matches!(self, Auth::Token(oauth) if oauth.over_tls())
     }
 
-    /// Adds to `call` what says who asks. `refused` is the token that the department has just answered 401 to.
+    /// Adds to `call` what says who asks; gives the token, where there is one. `refused` is one that the department has just refused.
     pub(super) async fn add(
         &self,
         call: &mut Call,
         client: &Client,
         refused: Option<&str>,
         steps: &mut Steps,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         match self {
             Auth::None => steps.tell("auth", || "none".into()),
             Auth::Header { name, value } => {
@@ -187,25 +194,23 @@ impl Auth {
                 steps.tell("auth", || format!("header {name}"));
             }
             Auth::Query { name, value } => {
-                let pair = format!("{}={}", escaped(name), escaped(value.expose_secret()));
-                let query = call.url.query().map_or_else(|| pair.clone(), |query| format!("{query}&{pair}"));
-                call.url.set_query(Some(&query));
+                Carrier::Query(name.clone()).put(call, value.expose_secret());
                 steps.tell("auth", || format!("query parameter {name}"));
             }
             Auth::Signed(signer) => {
-                let headers = signer.sign(call, Timestamp::now(), &Uuid::new_v4().simple().to_string());
+                signer.sign(call, Timestamp::now(), &Uuid::new_v4().simple().to_string());
                 steps.tell("auth", || {
-                    let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-                    format!("signed by HMAC with {:?}; headers {}", signer.algorithm, names.join(", "))
+                    let how = if signer.keyed { "HMAC" } else { "digest" };
+                    format!("signed by {how} with {:?}; {}", signer.algorithm, signer.told())
                 });
-                call.headers.extend(headers);
             }
             Auth::Token(oauth) => {
                 let token = oauth.token(client, refused, steps).await?;
-                call.headers.push(("Authorization".into(), token));
+                oauth.carrier().put(call, &token);
+                return Ok(Some(token));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Whether a 401 may be cured by a new token.

@@ -17,6 +17,10 @@ pub(super) struct EnvelopeWire {
     #[serde(default)]
     absent: Vec<String>,
     absent_if_empty: Option<String>,
+    #[serde(default)]
+    token_refused: Vec<String>,
+    #[serde(default)]
+    statuses: Vec<u16>,
 }
 
 /// What the codes of a reply mean.
@@ -25,6 +29,10 @@ pub(super) struct Envelope {
     success: Vec<String>,
     absent: Vec<String>,
     absent_if_empty: Option<Pointer>,
+    /// Codes that say that the token is good no more.
+    token_refused: Vec<String>,
+    /// HTTP statuses beside 200 whose reply carries a code as well.
+    pub(super) statuses: Vec<u16>,
 }
 
 /// What an envelope says.
@@ -43,15 +51,35 @@ impl Envelope {
             let text = text?;
             Pointer::parse(&text).map_err(|problem| problems.push(format!("{path}.{key}: {problem}"))).ok()
         };
-        let (code, absent_if_empty) = (pointer("code", wire.code), pointer("absent_if_empty", wire.absent_if_empty));
+        let (code, absent_if_empty) =
+            (pointer("code", wire.code.clone()), pointer("absent_if_empty", wire.absent_if_empty.clone()));
         if code.is_some() == wire.success.is_empty() {
             problems
                 .push(format!("{path}: `code`, a JSON pointer, and `success`, the codes of success, belong together"));
         }
-        if code.is_none() && !wire.absent.is_empty() {
-            problems.push(format!("{path}: `absent` needs `code`"));
+        if code.is_none() && !(wire.absent.is_empty() && wire.token_refused.is_empty() && wire.statuses.is_empty()) {
+            problems.push(format!("{path}: `absent`, `token_refused` and `statuses` need `code`"));
         }
-        Envelope { code, success: wire.success, absent: wire.absent, absent_if_empty }
+        let twice = |code: &&String| wire.absent.contains(code) || wire.token_refused.contains(code);
+        if let Some(code) = wire.success.iter().find(twice) {
+            problems.push(format!("{path}: the code {code:?} cannot mean success and something else"));
+        }
+        if wire.statuses.iter().any(|status| !(400..=599).contains(status)) {
+            problems.push(format!("{path}.statuses: names HTTP statuses from 400 to 599; 200 is read always"));
+        }
+        let EnvelopeWire { success, absent, token_refused, statuses, .. } = wire;
+        Envelope { code, success, absent, absent_if_empty, token_refused, statuses }
+    }
+
+    /// Whether `reply` says that the token is good no more.
+    pub(super) fn refuses_token(&self, reply: &Value) -> bool {
+        let code = self.code.as_ref().and_then(|at| at.walk(reply)).and_then(scalar);
+        code.is_some_and(|code| self.token_refused.contains(&code))
+    }
+
+    /// Whether a reply must be read for [`Envelope::refuses_token`].
+    pub(super) fn may_refuse_token(&self) -> bool {
+        !self.token_refused.is_empty()
     }
 
     /// What `reply` says; `Ok(None)` where it has no code at all, which [`Envelope::check`] explains.
@@ -59,6 +87,7 @@ impl Envelope {
         if let Some(code) = &self.code {
             match code.walk(reply).and_then(scalar) {
                 None => return Ok(None),
+                Some(code) if self.token_refused.contains(&code) => return Err(Failure::TokenRefused),
                 Some(code) if self.absent.contains(&code) => return Ok(Some(Said::Absent)),
                 Some(code) if self.success.contains(&code) => {}
                 Some(_) => return Err(Failure::Code),

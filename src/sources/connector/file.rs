@@ -10,6 +10,7 @@ use super::auth::{Auth, AuthWire};
 use super::envelope::{Envelope, EnvelopeWire};
 use super::mapping::Mapping;
 use super::paging::{Paging, PagingWire};
+use super::pointer::Pointer;
 use super::rules::Rule;
 use super::secret::Keeper;
 use super::template::{Filled, Name, Place, Template};
@@ -39,6 +40,8 @@ struct ConnectorWire {
     charset: Option<String>,
     #[serde(default)]
     absent_statuses: Vec<u16>,
+    #[serde(default)]
+    unpack: Vec<String>,
     auth: Option<AuthWire>,
     tls: Option<TlsWire>,
     envelope: Option<EnvelopeWire>,
@@ -159,10 +162,9 @@ impl Reading<'_, '_> {
     fn connector(&mut self, wire: ConnectorWire) -> Option<Connector> {
         let before = self.keeper.problems.len();
         let name = self.name;
-        let kinds = || SourceKind::ALL.into_iter().chain(SourceKind::OPTIONAL);
-        let by_name = kinds().find(|kind| kind.as_str() == name);
+        let by_name = SourceKind::named(name);
         let Some(kind) = wire.kind.or(by_name) else {
-            let kinds = kinds().map(SourceKind::as_str).collect::<Vec<_>>().join(", ");
+            let kinds = SourceKind::every().map(SourceKind::as_str).collect::<Vec<_>>().join(", ");
             self.tell("", format!("needs `kind`, one of {kinds}, since its name is none"));
             return None;
         };
@@ -199,6 +201,17 @@ impl Reading<'_, '_> {
         let paging = wire.paging.map(|paging| Paging::read(&format!("{name}.paging"), paging, asks_for, problems));
         let envelope = wire.envelope.map(|envelope| Envelope::read(&format!("{name}.envelope"), envelope, problems));
         let mapping = wire.map.map(|map| Mapping::compile(&format!("{name}.map"), map, kind, problems));
+        let mut unpack = Vec::new();
+        for text in &wire.unpack {
+            match Pointer::parse(text) {
+                Ok(at) if at.is_relative() && !at.is_key() && !text.is_empty() => unpack.push(at),
+                Ok(_) => problems.push(format!("{name}.unpack: {text:?} must be a JSON pointer from the reply's beginning")),
+                Err(problem) => problems.push(format!("{name}.unpack: {problem}")),
+            }
+        }
+        if !unpack.is_empty() && mapping.is_none() {
+            problems.push(format!("{name}: `unpack` needs a map, since the standard shape has no JSON within a text"));
+        }
         for (number, rule) in wire.rules.iter().enumerate() {
             let place = || rule.misplaced(kind, mapping.as_ref());
             if let Some(problem) = rule.problem().map(str::to_owned).or_else(place) {
@@ -247,7 +260,18 @@ impl Reading<'_, '_> {
                 }
             },
         };
+        let client = match &envelope {
+            Some(envelope) => client.reading_also(&envelope.statuses),
+            None => client,
+        };
+        if paging.as_ref().is_some_and(Paging::may_end_unseen) {
+            self.keeper.warnings.push(format!(
+                "{name}.paging: without total_pages, total_items, has_more or until = \"empty\" a page shorter than `size` is taken for \
+                 the last one; where the department gives fewer rows a page than are asked for, the rest is lost unseen"
+            ));
+        }
         let connector = Connector {
+            unpack,
             name: name.to_owned(),
             kind,
             stale_after_days,
@@ -325,6 +349,12 @@ impl Reading<'_, '_> {
         if !connector.base_url.starts_with("http://") && !connector.base_url.starts_with("https://") {
             self.tell("base_url", "must begin with http:// or https://");
             return;
+        }
+        if crate::sources::client::Url::parse(&connector.base_url).is_ok_and(|url| url.password().is_some()) {
+            let name = self.name;
+            self.keeper.warnings.push(format!(
+                "{name}.base_url holds a password, and is written in the file itself; [{name}.auth] with scheme = \"basic\" keeps it out"
+            ));
         }
         let today = jiff::civil::Date::constant(2026, 1, 1);
         let filled = Filled { uscc: "0", today, page: 1, offset: 0, size: 1, cursor: Some("0") };

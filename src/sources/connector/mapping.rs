@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::pointer::{Pointer, Scope, is_nothing, kind, scalar};
 use super::value::{Writing, power};
-use crate::domain::Uscc;
+use crate::domain::{Month, Uscc};
+use crate::sources::bounds::MONTHS_MAX;
+use crate::sources::client::Headers;
 use crate::sources::reply::Breach;
 
 /// What a reply must be made into.
@@ -17,6 +19,8 @@ pub(super) struct Mapping {
     uscc: Pointer,
     /// Where the date lies that the record is as of: every page must say the same.
     as_of: Vec<Pointer>,
+    /// The header of the reply that states it instead.
+    as_of_header: Option<String>,
     fields: Vec<Entry>,
 }
 
@@ -30,6 +34,8 @@ struct Entry {
 #[derive(Debug, Clone, PartialEq)]
 enum Source {
     Constant(Value),
+    /// A header of the reply.
+    Header(String, Box<Writing>),
     Single(Box<Single>),
     Object(Object),
     Rows(Box<Rows>),
@@ -53,8 +59,10 @@ struct Single {
 enum Missing {
     /// The reply is invalid.
     Invalid,
-    /// Null says that it never happened; a value that is not there at all is invalid.
+    /// Null says that it never happened, or that there is none; a value that is not there at all is invalid.
     NullIsNever,
+    /// Null says that there is none; a value that is not there at all is not shared.
+    NullIsNoneElseNotShared,
     /// The department does not share it.
     NotShared,
     /// This, in the record's terms.
@@ -67,12 +75,16 @@ struct Object {
     /// Values that mean null.
     nothing: Vec<String>,
     picked: Vec<Condition>,
+    /// Where these hold, the department says that there is none.
+    none_where: Vec<Condition>,
     when: Missing,
     fields: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 struct Rows {
+    /// A row, but for its month, that stands for a month between two others that has none.
+    zeros: Option<Value>,
     from: Pointer,
     /// Values that mean null.
     nothing: Vec<String>,
@@ -95,18 +107,37 @@ struct Condition {
 
 impl Mapping {
     /// The JSON form of the record, with the firm's code; or what in the reply is not as the mapping says.
-    pub(super) fn apply(&self, reply: &Value, uscc: &Uscc) -> Result<Value, Breach> {
-        let scope = Scope { root: reply, here: reply, at: String::new(), key: None, outer: None };
+    pub(super) fn apply(&self, reply: &Value, headers: &Headers, uscc: &Uscc) -> Result<Value, Breach> {
+        let scope = Scope { root: reply, headers, here: reply, at: String::new(), key: None, outer: None };
         self.about(&scope, uscc)?;
         let mut record = object(&self.fields, &scope)?;
         record.insert("uscc".into(), Value::from(uscc.as_str()));
         Ok(Value::Object(record))
     }
 
-    /// Whether a further page is about the same firm and date as the first, as far as it says.
-    pub(super) fn same_page(&self, first: &Value, page: &Value) -> bool {
+    /// Whether a further page is about the same firm and date as the first, and says so; where it need not say, as far as it does.
+    pub(super) fn same_page(&self, first: (&Value, &Headers), page: (&Value, &Headers), need_not_say: bool) -> bool {
+        let same = |said: Option<&Value>, before: Option<&Value>| match said {
+            None if need_not_say => true,
+            said => said == before,
+        };
+        let same_header = |name: &String| match page.1.get(name) {
+            None if need_not_say => true,
+            said => said == first.1.get(name),
+        };
         let mut told = self.as_of.iter().chain([&self.uscc]);
-        told.all(|at| at.walk(page).is_none_or(|said| at.walk(first) == Some(said)))
+        told.all(|at| same(at.walk(page.0), at.walk(first.0))) && self.as_of_header.as_ref().is_none_or(same_header)
+    }
+
+    /// The mapping for a sample, which has no headers: what a header would state is this day.
+    pub(super) fn of_sample(&self, day: jiff::civil::Date) -> Mapping {
+        let mut mapping = self.clone();
+        for entry in &mut mapping.fields {
+            if matches!(entry.source, Source::Header(..)) {
+                entry.source = Source::Constant(Value::from(day.to_string()));
+            }
+        }
+        mapping
     }
 
     /// The places that objects and lists are read from, with whether their entries are read by name.
@@ -114,7 +145,7 @@ impl Mapping {
         let places = self.fields.iter().filter_map(|entry| match &entry.source {
             Source::Rows(rows) => Some((&rows.from, rows.keyed)),
             Source::Object(object) => object.from.as_ref().map(|from| (from, false)),
-            Source::Constant(_) | Source::Single(_) => None,
+            Source::Constant(_) | Source::Header(..) | Source::Single(_) => None,
         });
         places.collect()
     }
@@ -146,6 +177,7 @@ fn object(fields: &[Entry], scope: &Scope<'_>) -> Result<Map<String, Value>, Bre
     for entry in fields {
         let value = match &entry.source {
             Source::Constant(value) => Some(value.clone()),
+            Source::Header(name, writing) => Some(header(name, writing, scope)?),
             Source::Single(single) => single.value(scope)?,
             Source::Object(object) => object.value(scope)?,
             Source::Rows(rows) => rows.value(scope)?,
@@ -157,13 +189,20 @@ fn object(fields: &[Entry], scope: &Scope<'_>) -> Result<Map<String, Value>, Bre
     Ok(made)
 }
 
+/// A header as the field that it states. A header has no place in the reply's JSON: the breach names it.
+fn header(name: &str, writing: &Writing, scope: &Scope<'_>) -> Result<Value, Breach> {
+    let text = scope.headers.get(name).filter(|text| !text.is_empty());
+    let text = text.ok_or_else(|| Breach::at("", format!("has no header {name}, which should state a date")))?;
+    writing.read(&text, None).map_err(|problem| Breach::at("", format!("has a header {name} that {problem}")))
+}
+
 impl Missing {
     /// What stands for a value that is missing (`None`) or null at `at`; nothing where it is not shared.
     fn stand_in(&self, value: Option<&Value>, at: &str) -> Result<Option<Value>, Breach> {
         match (self, value) {
             (Missing::Default(value), _) => Ok(Some(value.clone())),
-            (Missing::NotShared, _) => Ok(None),
-            (Missing::NullIsNever, Some(_)) => Ok(Some(Value::Null)),
+            (Missing::NotShared, _) | (Missing::NullIsNoneElseNotShared, None) => Ok(None),
+            (Missing::NullIsNever | Missing::NullIsNoneElseNotShared, Some(_)) => Ok(Some(Value::Null)),
             (Missing::Invalid | Missing::NullIsNever, None) => {
                 Err(Breach::at(at, "is not there, and the mapping does not say what that means"))
             }
@@ -225,6 +264,11 @@ impl Single {
         power(self.writing.holds, &word).ok_or_else(|| Breach::at(at, "is not a unit that is known"))
     }
 
+    /// Whether any of the places is there, be it with null or a value that means it.
+    fn is_named(&self, scope: &Scope<'_>) -> bool {
+        self.from.iter().any(|from| from.find(scope).0.is_some())
+    }
+
     /// Whether any of the places holds something.
     fn is_there(&self, scope: &Scope<'_>) -> bool {
         self.from.iter().any(|from| from.find(scope).0.is_some_and(|value| !self.is_nothing(value)))
@@ -245,7 +289,7 @@ impl Object {
             Some(value) if !is_nothing(value, &self.nothing) => value,
             none => return self.when.stand_in(none, &at),
         };
-        let inner = |here, at| Scope { root: scope.root, here, at, key: scope.key, outer: scope.outer };
+        let inner = |here, at| Scope { root: scope.root, headers: scope.headers, here, at, key: scope.key, outer: scope.outer };
         let inner = match self.picked.is_empty() {
             true => inner(here, at),
             false => {
@@ -258,16 +302,20 @@ impl Object {
                 }
             }
         };
+        if !self.none_where.is_empty() && picks(&self.none_where, inner.here) {
+            return Ok(Some(Value::Null));
+        }
         // Without a place of its own an object is not there where none of its values is.
+        let any = |is: fn(&Single, &Scope<'_>) -> bool| {
+            self.fields.iter().any(|field| matches!(&field.source, Source::Single(single) if is(single, &inner)))
+        };
         let nowhere = self.from.is_none()
             && self.picked.is_empty()
             && !matches!(self.when, Missing::Invalid)
-            && self.fields.iter().all(|field| match &field.source {
-                Source::Single(single) => !single.is_there(&inner),
-                _ => true,
-            });
+            && !any(Single::is_there);
         if nowhere {
-            return self.when.stand_in(None, &inner.at);
+            let null = any(Single::is_named).then_some(&Value::Null);
+            return self.when.stand_in(null, &inner.at);
         }
         object(&self.fields, &inner).map(|fields| Some(Value::Object(fields)))
     }
@@ -281,8 +329,10 @@ fn items(value: &Value) -> Vec<&Value> {
     }
 }
 
+/// Whether all conditions hold for a row; null counts as the empty text.
 fn picks(conditions: &[Condition], row: &Value) -> bool {
-    conditions.iter().all(|c| c.at.walk(row).and_then(scalar).is_some_and(|text| c.one_of.contains(&text)))
+    let text = |value: &Value| if value.is_null() { Some(String::new()) } else { scalar(value) };
+    conditions.iter().all(|c| c.at.walk(row).and_then(text).is_some_and(|text| c.one_of.contains(&text)))
 }
 
 /// A row, its place, and what it is part of.
@@ -325,14 +375,17 @@ impl Rows {
         if !self.sort.is_empty() {
             made.sort_by(|a, b| compare(&self.sort, a, b));
         }
+        if let Some(zeros) = &self.zeros {
+            made = without_gaps(made, zeros);
+        }
         Ok(Some(Value::Array(made)))
     }
 
     fn made(&self, scope: &Scope<'_>, rows: Vec<Row<'_>>) -> Result<Vec<Value>, Breach> {
-        let root = scope.root;
+        let (root, headers) = (scope.root, scope.headers);
         let picked = rows.into_iter().filter(|row| picks(&self.picked, row.here));
         let Some(group_by) = &self.group_by else {
-            let made = picked.map(|Row { here, at, key, outer }| self.row(&Scope { root, here, at, key, outer }));
+            let made = picked.map(|Row { here, at, key, outer }| self.row(&Scope { root, headers, here, at, key, outer }));
             return made.collect();
         };
         let mut groups: Vec<(String, String, Vec<Value>)> = Vec::new();
@@ -346,7 +399,7 @@ impl Rows {
         }
         let made = groups.into_iter().map(|(_, at, rows)| {
             let group = Value::Array(rows);
-            self.row(&Scope { root, here: &group, at, key: None, outer: None })
+            self.row(&Scope { root, headers, here: &group, at, key: None, outer: None })
         });
         made.collect()
     }
@@ -372,6 +425,25 @@ fn inside<'v>(entries: Vec<Row<'v>>, inner: &Pointer) -> Result<Vec<Row<'v>>, Br
         }
     }
     Ok(rows)
+}
+
+/// The rows with one of `zeros` for each month between two of them that has none. At most as many are put in as a record can
+/// have: whatever is beyond that is refused there.
+fn without_gaps(rows: Vec<Value>, zeros: &Value) -> Vec<Value> {
+    let month = |row: &Value| row["month"].as_str().and_then(|text| text.parse::<Month>().ok());
+    let mut whole: Vec<Value> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let before = whole.last().and_then(month);
+        if let (Some(before), Some(next)) = (before, month(&row)) {
+            for n in 1..next.since(before).min(MONTHS_MAX) {
+                let mut empty = zeros.clone();
+                empty["month"] = Value::from(before.plus(n).to_string());
+                whole.push(empty);
+            }
+        }
+        whole.push(row);
+    }
+    whole
 }
 
 /// The order of two rows by these fields; months and days sort as they are written.

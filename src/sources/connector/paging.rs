@@ -29,6 +29,24 @@ pub(super) struct PagingWire {
     #[serde(default)]
     keyed: bool,
     pages_max: Option<u32>,
+    until: Option<Until>,
+    about: Option<About>,
+}
+
+/// What the end is recognised by, where no page tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Until {
+    /// A page without a row.
+    Empty,
+}
+
+/// Which pages name firm and date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum About {
+    /// The first only.
+    First,
 }
 
 fn one() -> u64 {
@@ -71,6 +89,10 @@ pub(super) struct Paging {
     /// The lists are objects, whose entries are the rows, or lists of them.
     keyed: bool,
     pub(super) pages_max: u32,
+    /// Whether pages go on until one has no row.
+    until_empty: bool,
+    /// Whether pages after the first need not name firm and date.
+    pub(super) about_first: bool,
 }
 
 /// Where a page tells how it goes on.
@@ -155,10 +177,13 @@ impl Paging {
         if follows != wire.next.is_some() {
             tell("`next`, a JSON pointer, belongs to the styles cursor and next_link, and they need it".into());
         }
+        if wire.until.is_some() && (ends > 0 || follows) {
+            tell("`until` is for pages by number or offset that do not tell where the end is".into());
+        }
         if ends > 1 {
             tell("at most one of total_pages, total_items and has_more says where the end is".into());
         }
-        if wire.size == 0 && (asks_for(Name::Size) || wire.style == Style::Offset || (!follows && ends == 0)) {
+        if wire.size == 0 && (asks_for(Name::Size) || wire.style == Style::Offset || (!follows && ends == 0 && wire.until.is_none())) {
             tell("needs `size`, the rows of a page".into());
         }
         let pages_max = wire.pages_max.unwrap_or(PAGES_MAX);
@@ -196,7 +221,15 @@ impl Paging {
             next: wire.next.map(&mut told),
             keyed: wire.keyed,
             pages_max,
+            until_empty: wire.until.is_some(),
+            about_first: wire.about.is_some(),
         }
+    }
+
+    /// Whether rows could be lost without a sign: nothing but the length of a page says that it is the last.
+    pub(super) fn may_end_unseen(&self) -> bool {
+        let told = [&self.total_pages, &self.total_items, &self.has_more, &self.next];
+        !self.until_empty && told.into_iter().all(Option::is_none)
     }
 
     /// Whether all pages but the last have equally many rows; several lists need not end on the same page.
@@ -321,6 +354,8 @@ impl Paging {
             gathered.rows < total
         } else if self.next.is_some() {
             next.is_some()
+        } else if self.until_empty {
+            rows > 0
         } else {
             rows >= self.size
         };

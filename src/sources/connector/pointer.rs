@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::sources::client::Headers;
+
 /// A place in a reply. Relative to where the mapping stands (the reply, an object's `from`, a row); after `^` relative to the
 /// whole reply, after `..` to the entry that holds the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +114,8 @@ fn step<'v>(value: &'v Value, token: &str) -> Option<&'v Value> {
 pub(super) struct Scope<'v> {
     /// The whole reply.
     pub(super) root: &'v Value,
+    /// The headers that came with it.
+    pub(super) headers: &'v Headers,
     /// The value that pointers are relative to.
     pub(super) here: &'v Value,
     /// The place of `here` in the reply.

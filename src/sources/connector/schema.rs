@@ -28,6 +28,8 @@ pub(super) enum Holds {
     Words(&'static [&'static str]),
     /// Fields of its own.
     Object(&'static [Field]),
+    /// The same, or null where the department says that there is none; left out it says nothing.
+    ObjectOrNone(&'static [Field]),
     /// Rows, each with these fields.
     Rows(&'static [Field]),
 }
@@ -79,7 +81,7 @@ const TAX: &[Field] = &[
     may("total_assets_fen", Holds::Amount),
     may(
         "rating",
-        Holds::Object(&[must("grade", Holds::Words(&["A", "B", "M", "C", "D"])), must("year", Holds::Count)]),
+        Holds::ObjectOrNone(&[must("grade", Holds::Words(&["A", "B", "M", "C", "D"])), must("year", Holds::Count)]),
     ),
     may(
         "filings",
@@ -189,7 +191,7 @@ mod tests {
         for field in fields {
             let value = &sample[field.name];
             match field.holds {
-                Holds::Object(inner) => same(field.name, value, inner),
+                Holds::Object(inner) | Holds::ObjectOrNone(inner) => same(field.name, value, inner),
                 Holds::Rows(inner) => same(field.name, &value[0], inner),
                 Holds::Amount => assert!(field.name.ends_with("_fen") && value.is_i64(), "{at}/{}", field.name),
                 Holds::Count | Holds::Energy => assert!(value.is_u64(), "{at}/{}", field.name),

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use sm3::Sm3;
 
-use crate::sources::client::Call;
+use super::template::escaped;
+use crate::sources::client::{Call, is_header};
 
 /// The hash that signatures and digests use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,10 @@ pub(super) enum Signed {
     Nonce,
     /// The key's id as in its header.
     KeyId,
+    /// The parameters of the query as they were before they were escaped, `a=b`, in the order of their names, joined by `&`.
+    SortedParameters,
+    /// The secret itself, for departments that have a plain digest of it for a signature.
+    Secret,
 }
 
 /// How bytes become text.
@@ -58,6 +63,8 @@ pub(super) enum Encoding {
 /// Signs requests.
 pub(super) struct Signer {
     pub(super) algorithm: Algorithm,
+    /// Whether the signature is an HMAC; otherwise it is the plain digest of a text that the secret is part of.
+    pub(super) keyed: bool,
     pub(super) key_id: String,
     pub(super) secret: Vec<u8>,
     pub(super) parts: Vec<Signed>,
@@ -65,55 +72,138 @@ pub(super) struct Signer {
     pub(super) encoding: Encoding,
     pub(super) prefix: String,
     pub(super) millis: bool,
-    pub(super) headers: HeaderNames,
+    pub(super) places: Places,
 }
 
-/// Names of the headers.
-#[derive(Debug, Clone, Deserialize)]
+/// Names as written, of headers or of query parameters.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct HeaderNames {
-    pub(super) key_id: String,
-    pub(super) timestamp: String,
-    pub(super) nonce: String,
-    pub(super) signature: String,
+pub(super) struct Names {
+    key_id: Option<String>,
+    timestamp: Option<String>,
+    nonce: Option<String>,
+    signature: Option<String>,
 }
 
-impl Default for HeaderNames {
-    fn default() -> HeaderNames {
-        HeaderNames {
-            key_id: "X-App-Id".into(),
-            timestamp: "X-Timestamp".into(),
-            nonce: "X-Nonce".into(),
-            signature: "X-Signature".into(),
+/// Where each part of a signature goes.
+pub(super) struct Places {
+    key_id: Carrier,
+    timestamp: Carrier,
+    nonce: Carrier,
+    signature: Carrier,
+}
+
+/// What carries a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Carrier {
+    Header(String),
+    /// A parameter of the query.
+    Query(String),
+    /// It is not sent.
+    Nowhere,
+}
+
+impl Carrier {
+    /// Puts the value into the request.
+    pub(super) fn put(&self, call: &mut Call, value: &str) {
+        match self {
+            Carrier::Header(name) => call.headers.push((name.clone(), value.to_owned())),
+            Carrier::Query(name) => {
+                let pair = format!("{}={}", escaped(name), escaped(value));
+                let query = call.url.query().map_or_else(|| pair.clone(), |query| format!("{query}&{pair}"));
+                call.url.set_query(Some(&query));
+            }
+            Carrier::Nowhere => {}
         }
     }
 }
 
+impl std::fmt::Display for Carrier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Carrier::Header(name) => write!(f, "header {name}"),
+            Carrier::Query(name) => write!(f, "query parameter {name}"),
+            Carrier::Nowhere => f.write_str("nothing"),
+        }
+    }
+}
+
+impl Places {
+    /// Where `headers` and `query` say: each name replaces that of the usual header, `""` leaves the value out. What makes no
+    /// sense beside the `signed` parts goes to `tell`.
+    pub(super) fn read(headers: Names, query: Names, signed: &[Signed], mut tell: impl FnMut(String)) -> Places {
+        let mut place = |part: &str, usual: &str, header: Option<String>, query: Option<String>| match (header, query) {
+            (Some(_), Some(_)) => {
+                tell(format!("{part} has a place both in `headers` and in `query`"));
+                Carrier::Nowhere
+            }
+            (None, Some(name)) if name.is_empty() => {
+                tell(format!("query.{part} is empty; headers.{part} = \"\" leaves it out"));
+                Carrier::Nowhere
+            }
+            (None, Some(name)) => Carrier::Query(name),
+            (Some(name), None) if name.is_empty() => Carrier::Nowhere,
+            (Some(name), None) => {
+                if !is_header(&name, "") {
+                    tell(format!("headers.{part}: {name:?} is no name of a header"));
+                }
+                Carrier::Header(name)
+            }
+            (None, None) => Carrier::Header(usual.to_owned()),
+        };
+        let places = Places {
+            key_id: place("key_id", "X-App-Id", headers.key_id, query.key_id),
+            timestamp: place("timestamp", "X-Timestamp", headers.timestamp, query.timestamp),
+            nonce: place("nonce", "X-Nonce", headers.nonce, query.nonce),
+            signature: place("signature", "X-Signature", headers.signature, query.signature),
+        };
+        for (part, carrier, name) in [
+            (Signed::Timestamp, &places.timestamp, "timestamp"),
+            (Signed::Nonce, &places.nonce, "nonce"),
+        ] {
+            if *carrier == Carrier::Nowhere && signed.contains(&part) {
+                tell(format!("{name} is signed and not sent: nobody could check the signature"));
+            }
+        }
+        if places.signature == Carrier::Nowhere {
+            tell("the signature must be sent".to_owned());
+        }
+        places
+    }
+}
+
 impl Signer {
-    /// The headers that sign `call`.
-    pub(super) fn sign(&self, call: &Call, now: Timestamp, nonce: &str) -> [(String, String); 4] {
+    /// Signs `call`: what goes into the query is there before it is signed, but for the signature itself.
+    pub(super) fn sign(&self, call: &mut Call, now: Timestamp, nonce: &str) {
         let timestamp = match self.millis {
             true => now.as_millisecond().to_string(),
             false => now.as_second().to_string(),
         };
+        self.places.key_id.put(call, &self.key_id);
+        self.places.timestamp.put(call, &timestamp);
+        self.places.nonce.put(call, nonce);
         let text = self.text(call, &timestamp, nonce);
-        let signature = self.algorithm.mac(&self.secret, text.as_bytes());
+        let signature = match self.keyed {
+            true => self.algorithm.mac(&self.secret, &text),
+            false => self.algorithm.digest(&text),
+        };
         let signature = match self.encoding {
             Encoding::Hex => hex::encode(signature),
             Encoding::UpperHex => hex::encode_upper(signature),
             Encoding::Base64 => BASE64.encode(signature),
         };
-        let names = self.headers.clone();
-        [
-            (names.key_id, self.key_id.clone()),
-            (names.timestamp, timestamp),
-            (names.nonce, nonce.to_owned()),
-            (names.signature, format!("{}{signature}", self.prefix)),
-        ]
+        self.places.signature.put(call, &format!("{}{signature}", self.prefix));
+    }
+
+    /// Where the parts go, for the operator's terminal.
+    pub(super) fn told(&self) -> String {
+        let Places { key_id, timestamp, nonce, signature } = &self.places;
+        let sent = [key_id, timestamp, nonce, signature].into_iter().filter(|carrier| **carrier != Carrier::Nowhere);
+        sent.map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 
     /// What is signed.
-    fn text(&self, call: &Call, timestamp: &str, nonce: &str) -> String {
+    fn text(&self, call: &Call, timestamp: &str, nonce: &str) -> Vec<u8> {
         let query = call.url.query().unwrap_or("");
         let body = call.body.as_ref().map_or("", |body| body.text.as_str());
         let part = |part: &Signed| match part {
@@ -125,13 +215,24 @@ impl Signer {
                 pairs.sort_unstable();
                 pairs.join("&")
             }
-            Signed::BodyDigest => self.algorithm.digest(body.as_bytes()),
+            Signed::SortedParameters => {
+                let mut pairs: Vec<_> = call.url.query_pairs().collect();
+                pairs.sort();
+                pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+            }
+            Signed::BodyDigest => hex::encode(self.algorithm.digest(body.as_bytes())),
             Signed::Body => body.to_owned(),
             Signed::Timestamp => timestamp.to_owned(),
             Signed::Nonce => nonce.to_owned(),
             Signed::KeyId => self.key_id.clone(),
+            // Its bytes need not be text; see below.
+            Signed::Secret => String::new(),
         };
-        self.parts.iter().map(part).collect::<Vec<_>>().join(&self.join)
+        let bytes = |signed: &Signed| match signed {
+            Signed::Secret => self.secret.clone(),
+            other => part(other).into_bytes(),
+        };
+        self.parts.iter().map(bytes).collect::<Vec<_>>().join(self.join.as_bytes())
     }
 }
 
@@ -148,10 +249,10 @@ impl Algorithm {
         }
     }
 
-    fn digest(self, text: &[u8]) -> String {
+    fn digest(self, text: &[u8]) -> Vec<u8> {
         match self {
-            Algorithm::Sha256 => hex::encode(Sha256::digest(text)),
-            Algorithm::Sm3 => hex::encode(Sm3::digest(text)),
+            Algorithm::Sha256 => Sha256::digest(text).to_vec(),
+            Algorithm::Sm3 => Sm3::digest(text).to_vec(),
         }
     }
 }
@@ -164,7 +265,7 @@ mod tests {
     #[test]
     fn digests_and_codes_are_those_of_the_standards() {
         // GB/T 32905-2016, A.1, and RFC 4231, case 2.
-        assert_eq!(Algorithm::Sm3.digest(b"abc"), "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0");
+        assert_eq!(hex::encode(Algorithm::Sm3.digest(b"abc")), "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0");
         assert_eq!(
             hex::encode(Algorithm::Sha256.mac(b"Jefe", b"what do ya want for nothing?")),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
@@ -186,7 +287,8 @@ mod tests {
             encoding: Encoding::Hex,
             prefix: String::new(),
             millis: false,
-            headers: HeaderNames::default(),
+            keyed: true,
+            places: Places::read(Names::default(), Names::default(), parts, |problem| panic!("{problem}")),
         }
     }
 
@@ -198,7 +300,7 @@ mod tests {
         let call = Call { url, headers: vec![], body };
         let signer = signer(&[Method, Path, Query, SortedQuery, BodyDigest, Body, Timestamp, Nonce, KeyId]);
         assert_eq!(
-            signer.text(&call, "1", "n"),
+            String::from_utf8(signer.text(&call, "1", "n")).unwrap(),
             "POST\n/gate/api\nb=2&a=%E7%A8%8E\na=%E7%A8%8E&b=2\n\
              ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\nabc\n1\nn\nyuxin"
         );
@@ -216,10 +318,15 @@ mod tests {
             Signed::Timestamp,
             Signed::Nonce,
         ]);
-        let sign = |text: &str, nonce: &str| signer.sign(&url(text), now, nonce)[3].1.clone();
+        let signed = |text: &str, nonce: &str| {
+            let mut call = url(text);
+            signer.sign(&mut call, now, nonce);
+            call.headers
+        };
+        let sign = |text: &str, nonce: &str| signed(text, nonce)[3].1.clone();
         let one = sign("http://h/a?x=1", "n");
         assert_eq!(one.len(), 64);
-        assert_eq!(signer.sign(&url("http://h/a?x=1"), now, "n")[1], ("X-Timestamp".into(), "1794715200".into()));
+        assert_eq!(signed("http://h/a?x=1", "n")[1], ("X-Timestamp".into(), "1794715200".into()));
         for other in [sign("http://h/b?x=1", "n"), sign("http://h/a?x=2", "n"), sign("http://h/a?x=1", "m")] {
             assert_ne!(one, other);
         }

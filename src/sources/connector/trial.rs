@@ -13,9 +13,9 @@ use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRe
 use crate::domain::{ConsentPass, SourceKind, Uscc, china_date};
 use crate::settings::SourcesSettings;
 use crate::sources::SourcesError;
-use crate::sources::client::Answer;
+use crate::sources::client::{Answer, Headers};
 use crate::sources::parts::{CourtRecord, RegistryRecord, UtilitiesRecord};
-use crate::sources::reply::{self, Breach, Record};
+use crate::sources::reply::{Breach, Record};
 
 /// One step of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,9 @@ pub fn read_sample(
     uscc: Option<&Uscc>,
     now: Timestamp,
 ) -> Result<Result<Value, Misread>, SourcesError> {
-    let connector = named(settings, name)?;
+    let mut connector = named(settings, name)?;
+    // A sample has no headers; a date that one would state is taken for today's.
+    connector.mapping = connector.mapping.map(|mapping| mapping.of_sample(china_date(now)));
     Ok(connector.read_sample(sample, uscc, now))
 }
 
@@ -123,7 +125,7 @@ impl Connector {
         let bare = |breach: Breach| Misread { problem: breach.to_string(), value: None };
         let in_utf8 = self.client.in_utf8(sample.to_vec(), None);
         let sample = &in_utf8.map_err(|failure| Misread { problem: failure.to_string(), value: None })?;
-        let whole = reply::json(sample).map_err(bare)?;
+        let whole = self.json(sample).map_err(bare)?;
         let found = match &self.mapping {
             Some(mapping) => mapping.code_in(&whole),
             None => whole["uscc"].as_str().and_then(|code| code.parse().ok()),
@@ -133,9 +135,10 @@ impl Connector {
                 "the sample names no firm where the mapping's uscc points to; give one with --uscc".to_owned();
             return Err(Misread { problem, value: None });
         };
-        self.record(sample, &uscc, now).map_err(|breach| {
+        let headers = Headers::default();
+        self.record(sample, &headers, &uscc, now).map_err(|breach| {
             // A breach of the bounds or rules is told by its place in the record, not in the reply.
-            let mapped = self.mapping.as_ref().filter(|_| breach.mapped).and_then(|m| m.apply(&whole, &uscc).ok());
+            let mapped = self.mapping.as_ref().filter(|_| breach.mapped).and_then(|m| m.apply(&whole, &headers, &uscc).ok());
             let place = Pointer::parse(&breach.pointer).unwrap_or_else(|_| Pointer::here());
             let value = place.walk(mapped.as_ref().unwrap_or(&whole)).map(cut_short);
             Misread { problem: breach.to_string(), value }
@@ -154,7 +157,7 @@ impl Connector {
                 steps.tell("absent", || "the department does not know the firm; there is nothing to map".into());
                 true
             }
-            Ok(Answer::Body { body, .. }) => match self.record(&body, uscc, now) {
+            Ok(Answer::Body { body, headers, .. }) => match self.record(&body, &headers, uscc, now) {
                 Ok(record) => {
                     steps.tell("mapping", || {
                         "every value is as the mapping says, possible, and as the rules ask".into()
@@ -172,18 +175,18 @@ impl Connector {
     }
 
     /// The record in its JSON form.
-    fn record(&self, body: &[u8], uscc: &Uscc, now: Timestamp) -> Result<Value, Breach> {
+    fn record(&self, body: &[u8], headers: &Headers, uscc: &Uscc, now: Timestamp) -> Result<Value, Breach> {
         let today = china_date(now);
         fn json<R: Record + Serialize>(record: R) -> Result<Value, Breach> {
             serde_json::to_value(record).map_err(|_| Breach::at("", "makes a record that cannot be written"))
         }
         match self.kind {
-            SourceKind::Tax => self.read::<TaxRecord>(body, uscc, today).and_then(json),
-            SourceKind::SocialInsurance => self.read::<SocialInsuranceRecord>(body, uscc, today).and_then(json),
-            SourceKind::PaymentHistory => self.read::<PaymentHistoryRecord>(body, uscc, today).and_then(json),
-            SourceKind::Registry => self.read::<RegistryRecord>(body, uscc, today).and_then(json),
-            SourceKind::Court => self.read::<CourtRecord>(body, uscc, today).and_then(json),
-            SourceKind::Utilities => self.read::<UtilitiesRecord>(body, uscc, today).and_then(json),
+            SourceKind::Tax => self.read::<TaxRecord>(body, headers, uscc, today).and_then(json),
+            SourceKind::SocialInsurance => self.read::<SocialInsuranceRecord>(body, headers, uscc, today).and_then(json),
+            SourceKind::PaymentHistory => self.read::<PaymentHistoryRecord>(body, headers, uscc, today).and_then(json),
+            SourceKind::Registry => self.read::<RegistryRecord>(body, headers, uscc, today).and_then(json),
+            SourceKind::Court => self.read::<CourtRecord>(body, headers, uscc, today).and_then(json),
+            SourceKind::Utilities => self.read::<UtilitiesRecord>(body, headers, uscc, today).and_then(json),
         }
     }
 }

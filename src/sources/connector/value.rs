@@ -33,6 +33,22 @@ pub(super) struct Writing {
     pub(super) plus_months: i32,
 }
 
+impl Writing {
+    /// Written as the record writes it.
+    pub(super) fn of(holds: Holds) -> Writing {
+        Writing {
+            holds,
+            unit: Unit::Power(0),
+            round: false,
+            formats: Vec::new(),
+            values: BTreeMap::new(),
+            strip: Vec::new(),
+            day: None,
+            plus_months: 0,
+        }
+    }
+}
+
 /// A unit: the power of ten that makes one of it the record's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -56,6 +72,8 @@ pub(super) enum Format {
     EpochSeconds,
     /// Milliseconds since 1970.
     EpochMillis,
+    /// As HTTP headers have it, `Sat, 31 Oct 2026 08:00:00 GMT`: the day in China.
+    Http,
     /// `2026Q3`, `2026年第三季度`: the last month of the quarter.
     Quarter,
 }
@@ -145,7 +163,7 @@ impl Writing {
                 let float = self.decimal(mapped, stated)?.float().ok_or("is no number that can be read")?;
                 Ok(json!(float))
             }
-            Holds::Object(_) | Holds::Rows(_) => Err("is a single value where several were expected".into()),
+            Holds::Object(_) | Holds::ObjectOrNone(_) | Holds::Rows(_) => Err("is a single value where several were expected".into()),
         }
     }
 
@@ -226,6 +244,7 @@ impl Format {
             "epoch_s" => Format::EpochSeconds,
             "epoch_ms" => Format::EpochMillis,
             "quarter" => Format::Quarter,
+            "http" => Format::Http,
             other => Format::Strftime(other.to_owned()),
         }
     }
@@ -238,6 +257,7 @@ impl Format {
             Format::EpochSeconds => "epoch_s",
             Format::EpochMillis => "epoch_ms",
             Format::Quarter => "quarter",
+            Format::Http => "http",
         }
     }
 
@@ -271,6 +291,7 @@ impl Format {
             Format::EpochSeconds => day_of(Timestamp::from_second(Decimal::parse(text)?.whole()?).ok()?),
             Format::EpochMillis => day_of(Timestamp::from_millisecond(Decimal::parse(text)?.whole()?).ok()?),
             Format::Quarter => quarter(text),
+            Format::Http => day_of(jiff::fmt::rfc2822::parse(text).ok()?.timestamp()),
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum Behaviour {
     Raw(Vec<u8>),
     /// Sends the first bytes, then the rest one by one with this pause after each.
     Dribble { first: Vec<u8>, rest: Vec<u8>, pause: Duration },
+    /// Sends the first bytes, and a while later the second, which nobody asked for; the connection stays open.
+    Twice { first: Vec<u8>, pause_ms: u64, second: Vec<u8> },
     /// Waits, then behaves.
     After(Duration, Box<Behaviour>),
     /// Reads the request and never answers.
@@ -226,6 +228,17 @@ async fn behave(stream: &mut TcpStream, behaviour: Behaviour) -> bool {
                 tokio::time::sleep(pause).await;
             }
             true
+        }
+        Behaviour::Twice { mut first, pause_ms, second } => {
+            if pause_ms == 0 {
+                first.extend(second);
+                return stream.write_all(&first).await.is_ok();
+            }
+            if stream.write_all(&first).await.is_err() {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            stream.write_all(&second).await.is_ok()
         }
         Behaviour::Silent => {
             // Until the other side gives up.

@@ -193,7 +193,7 @@ fn tax(name: Option<String>) -> TaxRecord {
         registered_on: Some(jiff::civil::date(2016, 4, 18)),
         declared_heads: Some(40),
         total_assets: None,
-        rating: Some(TaxRating { grade: TaxRatingGrade::B, year: 2025 }),
+        rating: Some(Some(TaxRating { grade: TaxRatingGrade::B, year: 2025 })),
         filings: Some(months(24).map(filing).collect()),
         arrears: Some(TaxArrears {
             amount: Fen(12_345_678),

@@ -12,8 +12,9 @@ use tokio::sync::Mutex;
 use super::super::pointer::{Pointer, scalar};
 use super::super::probe::Steps;
 use super::super::secret::{Keeper, SecretWire};
+use super::super::sign::Carrier;
 use super::super::template::escaped;
-use crate::sources::client::{Body, Call, Client, Url};
+use crate::sources::client::{Body, Call, Client, Url, is_header};
 use crate::sources::failure::Failure;
 
 /// A token is not used in the last part of its life: it must live as long as a request is under way, and clocks differ.
@@ -38,6 +39,26 @@ pub(in crate::sources::connector) struct OAuthWire {
     form: std::collections::BTreeMap<String, String>,
     token: Option<String>,
     expires_in: Option<String>,
+    #[serde(default)]
+    request: TokenRequest,
+    client_id_field: Option<String>,
+    client_secret_field: Option<String>,
+    header: Option<String>,
+    query: Option<String>,
+    prefix: Option<String>,
+}
+
+/// How the token is asked for.
+#[derive(Deserialize, Default, Clone, Copy, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum TokenRequest {
+    /// POST of a form, as the standard has it.
+    #[default]
+    Form,
+    /// POST of a JSON object of texts.
+    Json,
+    /// GET with the fields as parameters.
+    Query,
 }
 
 /// Where client id and secret go.
@@ -57,8 +78,14 @@ pub(in crate::sources::connector) struct OAuth {
     client_id: String,
     client_secret: SecretString,
     credentials: Credentials,
-    /// Beside client id and secret, as it is sent.
-    form: String,
+    /// Beside client id and secret.
+    fields: Vec<(String, String)>,
+    /// The names of the fields of client id and secret.
+    credential_fields: [String; 2],
+    request: TokenRequest,
+    carrier: Carrier,
+    /// Before the token.
+    prefix: String,
     token_at: Pointer,
     expires_at: Pointer,
     /// Locked while a token is asked for: whoever comes meanwhile waits for that one, no longer than its own deadline.
@@ -66,8 +93,8 @@ pub(in crate::sources::connector) struct OAuth {
 }
 
 struct Token {
-    /// The value of the `Authorization` header.
-    header: SecretString,
+    /// The token as it is sent.
+    sent: SecretString,
     until: Instant,
 }
 
@@ -90,17 +117,43 @@ impl OAuth {
         form.extend(wire.scope.map(|scope| ("scope".to_owned(), scope)));
         for (name, value) in wire.form {
             form.retain(|(known, _)| *known != name);
-            form.push((name, value));
+            // An empty one takes a field of the standard away.
+            if !value.is_empty() {
+                form.push((name, value));
+            }
         }
-        let form: Vec<String> =
-            form.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
+        let carrier = match (wire.header, wire.query) {
+            (Some(_), Some(_)) => {
+                keeper.problems.push(format!("{path}: has both `header` and `query`"));
+                Carrier::Nowhere
+            }
+            (None, Some(name)) => Carrier::Query(name),
+            (header, None) => Carrier::Header(header.unwrap_or_else(|| "Authorization".into())),
+        };
+        let usual = match &carrier {
+            Carrier::Header(name) if name.eq_ignore_ascii_case("authorization") => "Bearer ",
+            _ => "",
+        };
+        let prefix = wire.prefix.unwrap_or_else(|| usual.to_owned());
+        if let Carrier::Header(name) = &carrier
+            && !is_header(name, &prefix)
+        {
+            keeper.problems.push(format!("{path}.header: {name:?} cannot be sent"));
+        }
+        let named = |name: Option<String>, usual: &str| name.unwrap_or_else(|| usual.to_owned());
+        let credential_fields =
+            [named(wire.client_id_field, "client_id"), named(wire.client_secret_field, "client_secret")];
         let client_secret = keeper.secret(&format!("{path}.client_secret"), wire.client_secret);
         Some(OAuth {
             token_url: token_url?,
             client_id: wire.client_id,
             client_secret,
             credentials: wire.credentials,
-            form: form.join("&"),
+            fields: form,
+            credential_fields,
+            request: wire.request,
+            carrier,
+            prefix,
             token_at,
             expires_at,
             held: Mutex::new(None),
@@ -112,7 +165,12 @@ impl OAuth {
         self.token_url.scheme() == "https"
     }
 
-    /// The `Authorization` header. `refused` is one that was answered 401: it is not used again.
+    /// What carries the token.
+    pub(super) fn carrier(&self) -> &Carrier {
+        &self.carrier
+    }
+
+    /// The token as it is sent. `refused` is one that the department refused: it is not used again.
     pub(super) async fn token(
         &self,
         client: &Client,
@@ -122,10 +180,10 @@ impl OAuth {
         let mut held = self.held.lock().await;
         if let Some(token) = &*held
             && Instant::now() < token.until
-            && refused != Some(token.header.expose_secret())
+            && refused != Some(token.sent.expose_secret())
         {
             steps.tell("auth", || "OAuth 2.0 token, held from before".into());
-            return Ok(token.header.expose_secret().to_owned());
+            return Ok(token.sent.expose_secret().to_owned());
         }
         *held = None;
         let token = self.ask(client).await?;
@@ -133,14 +191,14 @@ impl OAuth {
             let seconds = token.until.saturating_duration_since(Instant::now()).as_secs();
             format!("OAuth 2.0 token from {}, used for {seconds} s", self.token_url.host_str().unwrap_or("?"))
         });
-        let header = token.header.expose_secret().to_owned();
+        let sent = token.sent.expose_secret().to_owned();
         *held = Some(token);
-        Ok(header)
+        Ok(sent)
     }
 
     async fn ask(&self, client: &Client) -> Result<Token, Failure> {
         let asked = Instant::now();
-        let received = client.send(&self.call()).await?;
+        let received = client.send(&self.call().ok_or(Failure::Request)?).await?;
         match received.status {
             200 => {}
             code @ 500.. => return Err(Failure::Status { code }),
@@ -159,24 +217,42 @@ impl OAuth {
             None => LIFE_UNSTATED,
         };
         let until = asked + life.saturating_sub((life / LAST_PART).min(LAST_PART_MAX));
-        Ok(Token { header: format!("Bearer {token}").into(), until })
+        Ok(Token { sent: format!("{}{token}", self.prefix).into(), until })
     }
 
-    fn call(&self) -> Call {
+    fn call(&self) -> Option<Call> {
         let secret = self.client_secret.expose_secret();
-        let mut form = self.form.clone();
+        let mut fields = self.fields.clone();
         let mut headers = Vec::new();
         match self.credentials {
             Credentials::Body => {
-                form.push_str(&format!("&client_id={}&client_secret={}", escaped(&self.client_id), escaped(secret)));
+                let [id, secret_field] = self.credential_fields.clone();
+                fields.extend([(id, self.client_id.clone()), (secret_field, secret.to_owned())]);
             }
             // RFC 6749, 2.3.1: both are escaped as in a form first.
             Credentials::Basic => {
                 headers.push(("Authorization".into(), basic(&escaped(&self.client_id), &escaped(secret))));
             }
         }
-        let body = Body { text: form, content_type: "application/x-www-form-urlencoded".into() };
-        Call { url: self.token_url.clone(), headers, body: Some(body) }
+        let mut call = Call { url: self.token_url.clone(), headers, body: None };
+        match self.request {
+            TokenRequest::Form => {
+                let pairs: Vec<String> =
+                    fields.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
+                let content_type = "application/x-www-form-urlencoded".into();
+                call.body = Some(Body { text: pairs.join("&"), content_type });
+            }
+            TokenRequest::Json => {
+                let fields: serde_json::Map<String, Value> =
+                    fields.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+                let text = serde_json::to_string(&fields).ok()?;
+                call.body = Some(Body { text, content_type: "application/json".into() });
+            }
+            TokenRequest::Query => {
+                fields.into_iter().for_each(|(name, value)| Carrier::Query(name).put(&mut call, &value));
+            }
+        }
+        Some(call)
     }
 }
 

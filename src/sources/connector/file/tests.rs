@@ -47,6 +47,47 @@ fn addresses_that_cannot_be_asked_are_refused_at_the_start_without_repeating_a_p
 }
 
 #[test]
+fn what_can_lose_rows_unseen_or_shows_a_password_is_warned_of() {
+    let warned = |base_url: &str, paging: &str| {
+        let table = format!(
+            "[social_insurance]\nbase_url = {base_url:?}\npath = \"/{{uscc}}?p={{page}}&n={{size}}\"\n[social_insurance.paging]\n\
+             style = \"page\"\nitems = \"/l\"\nsize = 10\n{paging}\n[social_insurance.map]\nuscc = \"/c\"\nas_of = \"/d\"\n\
+             [social_insurance.map.months]\nfrom = \"/l\"\n[social_insurance.map.months.each]\nmonth = \"/m\"\nheads = \"/n\"\n\
+             base_fen = {{ from = \"/b\", unit = \"yuan\" }}\ndue_fen = {{ from = \"/b\", unit = \"yuan\" }}\n\
+             paid_fen = {{ from = \"/b\", unit = \"yuan\" }}\n"
+        );
+        loaded(&table).unwrap().warnings
+    };
+    let warnings = warned("http://host", "");
+    assert!(warnings.len() == 1 && warnings[0].contains("lost unseen"), "{warnings:?}");
+    for told in ["total_items = \"/t\"", "total_pages = \"/t\"", "has_more = \"/t\"", "until = \"empty\""] {
+        assert_eq!(warned("http://host", told), Vec::<String>::new(), "{told}");
+    }
+    let warnings = warned("http://u:hush@host", "until = \"empty\"");
+    assert!(warnings.len() == 1 && warnings[0].contains("password") && !warnings[0].contains("hush"), "{warnings:?}");
+}
+
+#[test]
+fn what_a_signature_consists_of_is_sent_and_what_makes_none_is_refused() {
+    let refused = |auth: &str| {
+        let table = format!("[tax]\nbase_url = \"http://host\"\n[tax.auth]\nkey_id = \"k\"\nsecret = \"s\"\n{auth}\n");
+        loaded(&table).err().unwrap_or_default()
+    };
+    for (auth, said) in [
+        ("scheme = \"hmac_sm3\"\nheaders = { nonce = \"\" }", "nonce is signed and not sent"),
+        ("scheme = \"hmac_sm3\"\nheaders = { signature = \"\" }", "the signature must be sent"),
+        ("scheme = \"hmac_sm3\"\nheaders = { nonce = \"N\" }\nquery = { nonce = \"n\" }", "nonce has a place both"),
+        ("scheme = \"hmac_sm3\"\nsign = [\"path\", \"secret\"]", "`secret` is for the schemes digest"),
+        ("scheme = \"digest_sm3\"", "must name `secret`"),
+        ("scheme = \"hmac_sm3\"\nheaders = { nonce = \"\" }\nsign = [\"path\", \"timestamp\"]", ""),
+        ("scheme = \"digest_sm3\"\nsign = [\"key_id\", \"timestamp\", \"secret\"]", ""),
+    ] {
+        let told = refused(auth);
+        assert!(if said.is_empty() { told.is_empty() } else { told.contains(said) }, "{auth}: {told}");
+    }
+}
+
+#[test]
 fn without_a_table_a_department_has_the_standard_shape_at_the_address_of_the_settings() {
     let mut connectors = loaded("").unwrap();
     for kind in SourceKind::ALL {

@@ -8,9 +8,13 @@ use toml::{Table, Value as Toml};
 
 use super::{Condition, Entry, Mapping, Missing, Object, Rows, Single, Source};
 use crate::domain::{Month, SourceKind};
+use crate::sources::client::Headers;
 use crate::sources::connector::pointer::Pointer;
 use crate::sources::connector::schema::{self, Field, Holds};
 use crate::sources::connector::value::{DayOfMonth, Format, Unit, Writing, power, units};
+
+/// The field that states the date of a record.
+const AS_OF: &str = "as_of";
 
 /// One or several, written with or without brackets.
 #[derive(Deserialize)]
@@ -67,8 +71,12 @@ struct ObjectWire {
     default: Option<String>,
     #[serde(default, rename = "where")]
     picked: BTreeMap<String, OneOrMany>,
+    #[serde(default)]
+    null_is_none: bool,
+    #[serde(default)]
+    none_where: BTreeMap<String, OneOrMany>,
 }
-const OBJECT_KEYS: &[&str] = &["from", "nothing", "optional", "default", "where"];
+const OBJECT_KEYS: &[&str] = &["from", "nothing", "optional", "default", "where", "null_is_none", "none_where"];
 
 /// A field with rows, as written.
 #[derive(Deserialize)]
@@ -81,6 +89,7 @@ struct RowsWire {
     #[serde(default)]
     keyed: bool,
     inner: Option<String>,
+    gaps: Option<Gaps>,
     group_by: Option<String>,
     #[serde(default, rename = "where")]
     picked: BTreeMap<String, OneOrMany>,
@@ -88,6 +97,13 @@ struct RowsWire {
     #[serde(default)]
     optional: bool,
     default: Option<Vec<Toml>>,
+}
+
+/// What a month without a row means, where the department lists only months with something in them.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Gaps {
+    Zeros,
 }
 
 impl Mapping {
@@ -109,7 +125,11 @@ impl Mapping {
             Source::Single(single) => single.from.clone(),
             _ => Vec::new(),
         });
-        Mapping { uscc, as_of, fields }
+        let as_of_header = fields.iter().find_map(|entry| match &entry.source {
+            Source::Header(name, _) => Some(name.clone()),
+            _ => None,
+        });
+        Mapping { uscc, as_of, as_of_header, fields }
     }
 }
 
@@ -164,7 +184,7 @@ impl Compiler<'_> {
 
     fn source(&mut self, path: &str, value: Toml, field: &Field) -> Option<Source> {
         match field.holds {
-            Holds::Object(known) => self.object(path, value, field, known).map(Source::Object),
+            Holds::Object(known) | Holds::ObjectOrNone(known) => self.object(path, value, field, known).map(Source::Object),
             Holds::Rows(known) => self.rows(path, value, field, known).map(|rows| Source::Rows(Box::new(rows))),
             _ => self.single(path, value, field),
         }
@@ -177,6 +197,15 @@ impl Compiler<'_> {
             other => other,
         };
         let wire: SingleWire = self.read(path, value)?;
+        let is_as_of = field.name == AS_OF;
+        if is_as_of && (wire.value.is_some() || wire.default.is_some()) {
+            self.tell(
+                path,
+                "must be what the department says, without `value` or `default`: a date of ours would pass old data for new; where it \
+                 only comes in a header, write from = \"header:NAME\"",
+            );
+            return None;
+        }
         if let Some(constant) = wire.value {
             if wire.from.is_some() || wire.join.is_some() {
                 self.tell(path, "has both `value` and a place of one");
@@ -196,6 +225,17 @@ impl Compiler<'_> {
                 return None;
             }
         };
+        if let Some(name) = from.iter().find_map(|text| text.strip_prefix("header:")) {
+            let alone = from.len() == 1 && !join && wire.nothing.is_empty() && !wire.optional;
+            if !is_as_of || !alone || !Headers::can_have(name) {
+                self.tell(path, "a header can state as_of only, alone, as from = \"header:NAME\"");
+                return None;
+            }
+            let formats = self.formats(path, wire.format.map(OneOrMany::into_vec), wire.day.is_some(), field);
+            let (day, plus_months) = (wire.day, wire.plus_months);
+            let writing = Writing { formats, day, plus_months, ..Writing::of(field.holds) };
+            return Some(Source::Header(name.to_owned(), Box::new(writing)));
+        }
         let from: Vec<Pointer> = from.iter().map(|text| self.pointer(path, text)).collect();
         if from.is_empty() {
             self.tell(path, "names no place");
@@ -274,7 +314,7 @@ impl Compiler<'_> {
                     path,
                     format!(
                         "the format {:?} does not read a date; write it like %Y%m%d, %Y年%m月%d日, %Y-%m-%d %H:%M:%S, or as iso, epoch_s, \
-                         epoch_ms, quarter",
+                         epoch_ms, http, quarter",
                         format.text()
                     ),
                 ),
@@ -329,7 +369,7 @@ impl Compiler<'_> {
                 let number = value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64));
                 (number.map(|number| json!(number)), "a number".to_owned())
             }
-            Holds::Object(_) | Holds::Rows(_) => (None, "left out".to_owned()),
+            Holds::Object(_) | Holds::ObjectOrNone(_) | Holds::Rows(_) => (None, "left out".to_owned()),
         };
         if made.is_none() {
             self.tell(path, format!("a constant or default here must be {must_be}"));
@@ -344,8 +384,22 @@ impl Compiler<'_> {
         };
         let own: Table = OBJECT_KEYS.iter().filter_map(|key| Some((key.to_string(), table.remove(*key)?))).collect();
         let wire: ObjectWire = self.read(path, Toml::Table(own))?;
+        let may_be_none = matches!(field.holds, Holds::ObjectOrNone(_));
+        if (wire.null_is_none || !wire.none_where.is_empty()) && !may_be_none {
+            self.tell(path, "`null_is_none` and `none_where` are for what a firm may be without, as a rating");
+        }
+        if wire.default.is_some() && (wire.optional || wire.null_is_none) {
+            self.tell(path, "has `default` beside `optional` or `null_is_none`");
+        }
         let when = match wire.default.as_deref() {
+            None if wire.null_is_none && wire.optional => Missing::NullIsNoneElseNotShared,
+            None if wire.null_is_none => Missing::NullIsNever,
             None => self.when(path, wire.optional, None, field),
+            Some("none") if may_be_none => Missing::Default(serde_json::Value::Null),
+            Some(_) if may_be_none => {
+                self.tell(path, "the only default here is \"none\"");
+                Missing::Invalid
+            }
             Some("zeros") => match zeros(known) {
                 Some(zeros) => Missing::Default(zeros),
                 None => {
@@ -360,7 +414,8 @@ impl Compiler<'_> {
         };
         let from = wire.from.as_deref().map(|text| self.pointer(path, text));
         let picked = self.conditions(path, wire.picked);
-        Some(Object { from, nothing: wire.nothing, picked, when, fields: self.fields(path, table, known) })
+        let none_where = self.conditions(path, wire.none_where);
+        Some(Object { from, nothing: wire.nothing, picked, none_where, when, fields: self.fields(path, table, known) })
     }
 
     fn rows(&mut self, path: &str, value: Toml, field: &Field, known: &'static [Field]) -> Option<Rows> {
@@ -383,7 +438,12 @@ impl Compiler<'_> {
         if wire.inner.is_some() && wire.group_by.is_some() {
             self.tell(path, "has both `inner` and `group_by`");
         }
+        let zeros = wire.gaps.and_then(|Gaps::Zeros| zeros_beside_month(known).or_else(|| {
+            self.tell(path, "gaps = \"zeros\" is for rows of a month and numbers");
+            None
+        }));
         Some(Rows {
+            zeros,
             from: self.pointer(path, &wire.from),
             nothing: wire.nothing,
             keyed: wire.keyed,
@@ -402,6 +462,12 @@ impl Compiler<'_> {
             .map(|(at, one_of)| Condition { at: self.of_row(path, "where", &at), one_of: one_of.into_vec() })
             .collect()
     }
+}
+
+/// All fields but the month zero, where all but that are numbers.
+fn zeros_beside_month(fields: &[Field]) -> Option<serde_json::Value> {
+    let (month, numbers): (Vec<Field>, Vec<Field>) = fields.iter().partition(|field| field.holds == Holds::Month);
+    zeros(&numbers).filter(|_| month.len() == 1)
 }
 
 /// All fields zero, where all are numbers.

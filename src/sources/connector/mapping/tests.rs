@@ -10,7 +10,7 @@ fn compiled(kind: SourceKind, map: &str) -> Result<Mapping, Vec<String>> {
 }
 
 fn applied(kind: SourceKind, map: &str, reply: &Value) -> Result<Value, Breach> {
-    compiled(kind, map).unwrap().apply(reply, &firm())
+    compiled(kind, map).unwrap().apply(reply, &Headers::default(), &firm())
 }
 
 const SOCIAL: &str = r#"
@@ -118,6 +118,82 @@ fn optional_is_not_shared_never_is_null_and_defaults_are_what_they_say() {
     assert_eq!(read["filings"], json!([filing("income_tax", json!("2026-10-10"), 100), filing("vat", json!(null), 0)]));
     let odd = json!({"code": firm(), "on": "2026-10-31", "state": "吊销"});
     assert!(applied(SourceKind::Tax, map, &odd).unwrap_err().problem.contains("`values`"));
+}
+
+#[test]
+fn a_rating_is_there_or_is_said_not_to_be_or_is_not_shared_and_the_mapping_tells_which() {
+    let read = |rating: &str, reply: Value| {
+        let map = format!("uscc = \"/code\"\nas_of = \"/on\"\nrating = {{ {rating} }}\n");
+        let mut whole = json!({"code": firm(), "on": "2026-10-31"});
+        whole.as_object_mut().unwrap().extend(reply.as_object().unwrap().clone());
+        applied(SourceKind::Tax, &map, &whole).map(|record| record.get("rating").cloned())
+    };
+    let (of_b, none, not_shared) = (Some(json!({"grade": "B", "year": 2025})), Some(Value::Null), None);
+    let place = "from = \"/r\", grade = \"/g\", year = \"/y\"";
+    let [there, null, missing] = [json!({"r": {"g": "B", "y": 2025}}), json!({"r": null}), json!({})];
+    for (more, expected) in [
+        ("", [Ok(&of_b), Err(()), Err(())]),
+        (", optional = true", [Ok(&of_b), Ok(&not_shared), Ok(&not_shared)]),
+        (", null_is_none = true", [Ok(&of_b), Ok(&none), Err(())]),
+        (", optional = true, null_is_none = true", [Ok(&of_b), Ok(&none), Ok(&not_shared)]),
+        (", default = \"none\"", [Ok(&of_b), Ok(&none), Ok(&none)]),
+    ] {
+        for (reply, expected) in [&there, &null, &missing].into_iter().zip(expected) {
+            let made = read(&format!("{place}{more}"), reply.clone());
+            assert_eq!(made.as_ref().map_err(|_| ()), expected, "{more}: {reply}");
+        }
+    }
+    let bare = "grade = \"/g\", year = \"/y\", optional = true, null_is_none = true";
+    assert_eq!(read(bare, json!({"g": null, "y": null})), Ok(none.clone()));
+    assert_eq!(read(bare, json!({})), Ok(None));
+    let word = format!("{place}, optional = true, none_where = {{ \"/g\" = [\"未评级\", \"\"] }}");
+    assert_eq!(read(&word, json!({"r": {"g": "未评级", "y": 2025}})), Ok(none.clone()));
+    assert_eq!(read(&word, json!({"r": {"g": null, "y": 2025}})), Ok(none));
+    assert!(read(&word, json!({"r": {"g": "E", "y": 2025}})).is_err());
+    for wrong in [
+        "arrears = { from = \"/r\", amount_fen = { from = \"/a\", unit = \"yuan\" }, null_is_none = true }",
+        "rating = { from = \"/r\", grade = \"/g\", year = \"/y\", optional = true, default = \"none\" }",
+        "rating = { from = \"/r\", grade = \"/g\", year = \"/y\", default = \"zeros\" }",
+    ] {
+        let map = format!("uscc = \"/code\"\nas_of = \"/on\"\n{wrong}\n");
+        assert_eq!(compiled(SourceKind::Tax, &map).unwrap_err().len(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn months_without_a_row_become_rows_of_zeros_only_where_the_mapping_says_so_and_only_between_rows() {
+    let map = |gaps: &str| {
+        format!(
+            "uscc = \"/code\"\nas_of = \"/on\"\n[months]\nfrom = \"/rows\"\nsort = \"month\"\n{gaps}\n[months.each]\nmonth = \"/m\"\n\
+             heads = \"/n\"\nbase_fen = {{ from = \"/b\", unit = \"fen\" }}\ndue_fen = {{ from = \"/b\", unit = \"fen\" }}\n\
+             paid_fen = {{ from = \"/b\", unit = \"fen\" }}\n"
+        )
+    };
+    let row = |month: &str| json!({"m": month, "n": 3, "b": 5});
+    let reply = json!({"code": firm(), "on": "2026-12-31", "rows": [row("2026-10"), row("2026-07"), row("2026-08")]});
+    let months = |gaps: &str| {
+        let record = applied(SourceKind::SocialInsurance, &map(gaps), &reply).unwrap();
+        let rows = record["months"].as_array().unwrap().clone();
+        rows.iter().map(|row| (row["month"].as_str().unwrap().to_owned(), row["heads"].clone())).collect::<Vec<_>>()
+    };
+    let of = |month: &str, heads: i64| (month.to_owned(), json!(heads));
+    assert_eq!(months(""), [of("2026-07", 3), of("2026-08", 3), of("2026-10", 3)]);
+    assert_eq!(months("gaps = \"zeros\""), [of("2026-07", 3), of("2026-08", 3), of("2026-09", 0), of("2026-10", 3)]);
+}
+
+#[test]
+fn the_date_of_a_record_is_never_one_of_the_mappings_own() {
+    for as_of in [
+        "{ value = \"2026-10-31\" }",
+        "{ from = \"/on\", default = \"2026-10-31\" }",
+        "{ from = \"/on\", optional = true }",
+        "{ from = [\"header:X-Date\", \"/on\"] }",
+    ] {
+        let map = format!("uscc = \"/code\"\nas_of = {as_of}\n");
+        assert!(compiled(SourceKind::Court, &map).unwrap_err()[0].starts_with("x.map.as_of: "), "{as_of}");
+    }
+    let elsewhere = "uscc = \"/code\"\nas_of = \"/on\"\nname = { from = \"header:X-Name\" }\n";
+    assert!(compiled(SourceKind::Tax, elsewhere).unwrap_err()[0].contains("as_of only"));
 }
 
 #[test]
