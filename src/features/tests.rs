@@ -282,7 +282,8 @@ fn a_part_that_any_feature_is_computed_from_is_told_as_not_shared_where_its_key_
         let lacking = |part: &str| {
             let mut record = sample.clone();
             let fields = record.as_object_mut().unwrap();
-            let key = [part.to_owned(), format!("{part}_fen")].into_iter().find(|key| fields.contains_key(key)).unwrap();
+            let key =
+                [part.to_owned(), format!("{part}_fen")].into_iter().find(|key| fields.contains_key(key)).unwrap();
             fields.remove(&key);
             with_json(source, record)
         };
@@ -291,7 +292,9 @@ fn a_part_that_any_feature_is_computed_from_is_told_as_not_shared_where_its_key_
         for part in catalogue().filter(|feature| feature.source == source).map(|feature| feature.part) {
             match lacking(part) {
                 Some(dossier) => assert!(line(&dossier).lacks(part), "{source}.{part} is missing and nobody is told"),
-                None => assert_eq!((source, part), (SourceKind::SocialInsurance, "months"), "there is no record at all"),
+                None => {
+                    assert_eq!((source, part), (SourceKind::SocialInsurance, "months"), "there is no record at all")
+                }
             }
         }
     }

@@ -16,14 +16,11 @@ const MONTHS: usize = 36;
 /// The department's record; `None` when it does not know the firm, as with many households that employ nobody.
 pub(super) fn record(life: &Life) -> Option<SocialInsuranceRecord> {
     let dice = &mut life.dice(Aspect::SocialInsurance);
-    let unknown = match life.traits.form {
-        Form::Household => 0.14,
-        Form::Enterprise | Form::Cooperative => 0.03,
-    };
-    if dice.chance(unknown) {
+    if dice.chance(unknown_share(life.traits.form)) {
         return None;
     }
     let months = contributions(life, dice);
+    // Who never insured anybody is as unknown.
     if months.is_empty() {
         return None;
     }
@@ -42,6 +39,14 @@ pub(super) fn record(life: &Life) -> Option<SocialInsuranceRecord> {
         minimum_base: dice.shared(0.03, MINIMUM_BASE),
         months,
     })
+}
+
+/// The share of firms that the department does not know.
+fn unknown_share(form: Form) -> f64 {
+    match form {
+        Form::Household => 0.14,
+        Form::Enterprise | Form::Cooperative => 0.03,
+    }
 }
 
 fn contributions(life: &Life, dice: &mut Dice) -> Vec<ContributionMonth> {
@@ -86,4 +91,31 @@ fn without_gaps(months: Vec<ContributionMonth>) -> Vec<ContributionMonth> {
         whole.push(month);
     }
     whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn months_follow_each_other_and_few_firms_are_unknown_for_having_none() {
+        let (mut filled, mut without) = (0, 0);
+        for index in 0..2_000 {
+            let life = Life::live(1, index, date(2026, 10, 31));
+            let dice = &mut life.dice(Aspect::SocialInsurance);
+            if dice.chance(unknown_share(life.traits.form)) {
+                assert!(record(&life).is_none());
+                continue;
+            }
+            let Some(record) = record(&life) else {
+                without += 1;
+                continue;
+            };
+            assert!(record.months.windows(2).all(|pair| pair[1].month == pair[0].month.plus(1)), "{record:?}");
+            filled += record.months.iter().filter(|month| month.heads == 0).count();
+        }
+        assert!(filled > 100, "{filled}");
+        assert!(without < 20, "{without} of 2,000 firms never insured anybody");
+    }
 }

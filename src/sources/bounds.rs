@@ -99,9 +99,11 @@ impl Bounds {
         let mut gaps = pairs.filter(|(_, (before, month))| *month != before.plus(1));
         match gaps.next() {
             None => Ok(()),
-            Some((row, _)) => Err("is not the month after that of the row before; a month with nothing in it has a row of zeros")
-                .at("month")
-                .within(row + 1),
+            Some((row, _)) => {
+                Err("is not the month after that of the row before; a month with nothing in it has a row of zeros")
+                    .at("month")
+                    .within(row + 1)
+            }
         }
     }
 

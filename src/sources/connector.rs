@@ -141,8 +141,9 @@ impl Connector {
             if text.trim().is_empty() {
                 continue;
             }
-            let inner = reply::json(text.as_bytes())
-                .map_err(|breach| Breach::at(at.text(), format!("is a text that should be JSON: {}", breach.problem)))?;
+            let inner = reply::json(text.as_bytes()).map_err(|breach| {
+                Breach::at(at.text(), format!("is a text that should be JSON: {}", breach.problem))
+            })?;
             if let Some(place) = at.walk_mut(&mut whole) {
                 *place = inner;
             }
@@ -213,9 +214,8 @@ impl Connector {
             if bytes > self.client.body_bytes_max() {
                 return Err(Failure::TooLarge { limit: self.client.body_bytes_max() });
             }
-            let same = |mapping: &Mapping| {
-                mapping.same_page((&first, &first_headers), (&page, &headers), paging.about_first)
-            };
+            let same =
+                |mapping: &Mapping| mapping.same_page((&first, &first_headers), (&page, &headers), paging.about_first);
             if self.mapping.as_ref().is_some_and(|mapping| !same(mapping)) {
                 return Err(wrong(
                     "is about another firm or date than the first, or does not say (about = \"first\" says that it need not)",

@@ -162,11 +162,7 @@ fn unused(line: EvidenceLine, main: SourceKind) -> EvidenceLine {
 }
 
 /// Fills the tax record with what the register says.
-pub(super) fn registry(
-    tax: &mut Evidence<TaxRecord>,
-    part: Evidence<RegistryRecord>,
-    scope: &Scope,
-) -> EvidenceLine {
+pub(super) fn registry(tax: &mut Evidence<TaxRecord>, part: Evidence<RegistryRecord>, scope: &Scope) -> EvidenceLine {
     let (mut line, part) = line(part);
     let Some(RegistryRecord(mut part)) = part else { return line };
     line.not_covered.extend(scope.dropped_from(&mut part, SourceKind::Registry));

@@ -68,9 +68,9 @@ struct About {
 
 /// The record in `body`, if it is about the firm `uscc` and everything in it is possible. `today` is the day in China.
 pub(super) fn read<R: Record>(body: &[u8], uscc: &Uscc, today: Date) -> Result<R, Breach> {
-    let body = without_mark(in_utf8(body)?);
+    let body = without_mark(body);
     match first_byte(body)? {
-        b'{' => {}
+        b'{' => in_utf8(body)?,
         _ => return Err(Breach::at("", "is not a JSON object")),
     }
     let about: About = parse(body)?;
@@ -99,16 +99,19 @@ pub(super) fn not_before<R: Record>(record: R, latest: Option<&Date>) -> Result<
 
 /// The whole reply as JSON, for what a mapping finds in it. A key that comes twice is refused here as well.
 pub(super) fn json(body: &[u8]) -> Result<Value, Breach> {
-    let body = without_mark(in_utf8(body)?);
+    let body = without_mark(body);
     first_byte(body)?;
+    in_utf8(body)?;
     parse::<Once>(body).map(|once| once.0)
 }
 
 /// JSON is UTF-8, whole: what the reader skips is not read more leniently than what it takes.
-fn in_utf8(body: &[u8]) -> Result<&[u8], Breach> {
+fn in_utf8(body: &[u8]) -> Result<(), Breach> {
     match std::str::from_utf8(body) {
-        Ok(_) => Ok(body),
-        Err(_) => Err(Breach::at("", "is not in UTF-8; where the department writes in another encoding, say so with charset")),
+        Ok(_) => Ok(()),
+        Err(_) => {
+            Err(Breach::at("", "is not in UTF-8; where the department writes in another encoding, say so with charset"))
+        }
     }
 }
 
@@ -240,7 +243,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_refused_wherever_they_stand() {
-        for field in [&b"{\"new\": \"\xff\xfe\", "[..], b"{\"new\xc0\": 1, ", b"{\"new\": {\"deep\": [\"\xed\xa0\x80\"]}, "] {
+        for field in
+            [&b"{\"new\": \"\xff\xfe\", "[..], b"{\"new\xc0\": 1, ", b"{\"new\": {\"deep\": [\"\xed\xa0\x80\"]}, "]
+        {
             let reply = [field, TAX.trim_start().strip_prefix('{').unwrap().as_bytes()].concat();
             let breach = read::<TaxRecord>(&reply, &firm(), TODAY).unwrap_err();
             assert!(breach.problem.starts_with("is not in UTF-8"), "{breach}");

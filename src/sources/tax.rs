@@ -125,8 +125,11 @@ fn invoices_since(record: &TaxRecord, bounds: &Bounds) -> Result<(), Breach> {
     let first = record.invoices.as_deref().and_then(|invoices| invoices.first());
     let Some(since) = record.invoices_since else {
         // No invoice, and nobody says since when: that is not a firm that sold nothing.
-        return require(record.invoices.is_none() || first.is_some(), "is not there, and invoices has no month that could say it")
-            .at("invoices_since");
+        return require(
+            record.invoices.is_none() || first.is_some(),
+            "is not there, and invoices has no month that could say it",
+        )
+        .at("invoices_since");
     };
     bounds
         .month(since)

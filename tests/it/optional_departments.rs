@@ -82,7 +82,12 @@ impl District {
 
 fn codes(decision: &Value) -> Vec<(&str, &str)> {
     let of = |reason: &'_ Value, key: &str| reason[key].as_str().unwrap_or("-").to_owned().leak() as &str;
-    decision["refer_reasons"].as_array().unwrap().iter().map(|reason| (of(reason, "code"), of(reason, "source"))).collect()
+    decision["refer_reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reason| (of(reason, "code"), of(reason, "source")))
+        .collect()
 }
 
 fn standing<'d>(decision: &'d Value, source: &str) -> &'d Value {
@@ -142,7 +147,10 @@ async fn an_optional_department_clears_no_knock_out_with_old_facts_and_declines_
     }
     let rejected = district.service.command(&["sources", "rejected"]);
     let listed = String::from_utf8(rejected.stdout).unwrap();
-    assert!(rejected.status.success() && listed.lines().any(|line| line.contains("court") && line.contains("/as_of")), "{listed}");
+    assert!(
+        rejected.status.success() && listed.lines().any(|line| line.contains("court") && line.contains("/as_of")),
+        "{listed}"
+    );
 }
 
 async fn decide_under(bank: &Bank, limits: Value) -> Value {
@@ -166,12 +174,17 @@ async fn an_optional_department_is_asked_where_the_consent_names_it_and_fills_on
     let bank = district.service.bank("First Bank");
     let main = ["tax", "social_insurance", "payment_history"];
     let decision = decide_under(&bank, json!({"sources": main})).await;
-    assert_eq!(district.calls(), [0, 0, 0], "a list without them leaves them out, as it did before they could be named");
+    assert_eq!(
+        district.calls(),
+        [0, 0, 0],
+        "a list without them leaves them out, as it did before they could be named"
+    );
     assert_eq!(standing(&decision, "court")["status"], "not_covered");
     let decision = decide_under(&bank, json!({"sources": ["court"]})).await;
     assert_eq!(district.calls(), [0, 1, 0]);
     assert_eq!(standing(&decision, "payment_history")["status"], "not_covered");
-    let decision = decide_under(&bank, json!({"sources": ["tax", "social_insurance", "payment_history", "court"]})).await;
+    let decision =
+        decide_under(&bank, json!({"sources": ["tax", "social_insurance", "payment_history", "court"]})).await;
     assert_eq!(district.calls(), [0, 2, 0]);
     assert_eq!(standing(&decision, "court")["filled"], json!(["enforcements", "wage_arrears"]));
     let fields = ["tax.filings", "social_insurance.months", "payment_history.loans", "court.enforcements"];

@@ -125,9 +125,13 @@ fn check_side(side: &InvoiceSide) {
 
 fn check_social(social: &SocialInsuranceRecord) {
     assert_eq!(social.as_of, AS_OF);
+    assert!(!social.months.is_empty(), "a firm at which nobody was ever insured is not known");
+    assert!(social.months.windows(2).all(|pair| pair[1].month == pair[0].month.plus(1)), "months follow each other");
     ascending(social.months.iter().map(|m| m.month), true);
     for month in &social.months {
-        assert!(month.heads > 0 && month.paid <= month.due && month.due < month.base, "{month:?}");
+        // A row of zeros stands for a month that was not reported.
+        let zeros = month.heads == 0 && (month.base, month.due, month.paid) == (Fen::ZERO, Fen::ZERO, Fen::ZERO);
+        assert!(zeros || month.heads > 0 && month.paid <= month.due && month.due < month.base, "{month:?}");
     }
     if let Some(arrears) = social.arrears {
         let owed: Vec<_> = social.months.iter().filter(|m| m.paid < m.due).collect();

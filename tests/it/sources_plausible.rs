@@ -72,8 +72,12 @@ async fn a_signature_goes_into_the_query_over_sorted_parameters_as_the_departmen
         assert!(!request.to_lowercase().contains("x-app-id"), "{request}");
     }
     // A name replaces the usual one, and an empty one leaves it out.
-    let headers = "scheme = \"hmac_sm3\"\nsign = [\"path\", \"timestamp\"]\nheaders = { key_id = \"X-Key\", nonce = \"\" }";
-    let table = format!("[tax]\nbase_url = \"{}\"\n[tax.auth]\nkey_id = \"k\"\nsecret = \"s\"\n{headers}\n", department.base_url());
+    let headers =
+        "scheme = \"hmac_sm3\"\nsign = [\"path\", \"timestamp\"]\nheaders = { key_id = \"X-Key\", nonce = \"\" }";
+    let table = format!(
+        "[tax]\nbase_url = \"{}\"\n[tax.auth]\nkey_id = \"k\"\nsecret = \"s\"\n{headers}\n",
+        department.base_url()
+    );
     assert_eq!(Connected::to(&table).tax().await.status, Fresh);
     let request = department.requests().pop().unwrap().to_lowercase();
     for (header, sent) in
@@ -105,14 +109,17 @@ async fn a_token_is_asked_for_and_sent_in_the_departments_own_way() {
     ] {
         let token = json!({"code": 0, "data": {"accessToken": "t0ken", "expireIn": "7200"}});
         let tokens = Department::start(Behaviour::json(token.to_string())).await;
-        let department = Department::start(Behaviour::knowing()).await;
+        let department = Department::start(Behaviour::well(SourceKind::SocialInsurance)).await;
         let connected =
             Connected::to(&ask(&tokens, &department, &format!("request = \"{request}\"\n{carrier}\n{names}")));
         assert_eq!(standing(&connected).await.status, Fresh, "{request} {carrier}");
         let asked = tokens.requests().remove(0);
         match request {
             "json" => {
-                assert!(asked.starts_with("POST /token?v=2 ") && asked.contains("content-type: application/json"), "{asked}");
+                assert!(
+                    asked.starts_with("POST /token?v=2 ") && asked.contains("content-type: application/json"),
+                    "{asked}"
+                );
                 let body = asked.split("\r\n\r\n").nth(1).unwrap();
                 assert_eq!(serde_json::from_str::<Value>(body).unwrap(), json_body);
             }
@@ -139,8 +146,12 @@ async fn a_token_that_is_refused_by_a_code_with_status_200_is_renewed_once() {
     let connected = social(&department.base_url(), &keys, MAP);
     let line = standing(&connected).await;
     assert_eq!(line.status, Fresh, "{:?}", line.detail);
-    let tokens_sent: Vec<bool> =
-        department.requests().iter().zip(["one", "two"]).map(|(r, token)| r.contains(&format!("?token={token} "))).collect();
+    let tokens_sent: Vec<bool> = department
+        .requests()
+        .iter()
+        .zip(["one", "two"])
+        .map(|(r, token)| r.contains(&format!("?token={token} ")))
+        .collect();
     assert_eq!(tokens_sent, [true, true], "{:?}", department.requests());
     department.behave(refused);
     let line = standing(&connected).await;
@@ -274,7 +285,9 @@ async fn months_that_lack_a_row_make_no_record_unless_the_mapping_says_what_that
 
 #[tokio::test]
 async fn a_rating_that_the_department_leaves_out_is_not_shared_and_null_says_that_there_is_none() {
-    for (rating, lacks) in [(None, true), (Some(Value::Null), false), (Some(json!({"grade": "B", "year": 2025})), false)] {
+    for (rating, lacks) in
+        [(None, true), (Some(Value::Null), false), (Some(json!({"grade": "B", "year": 2025})), false)]
+    {
         let mut reply: Value = serde_json::from_str(sample(SourceKind::Tax)).unwrap();
         reply.as_object_mut().unwrap().remove("rating");
         if let Some(rating) = rating {
@@ -297,7 +310,8 @@ async fn bytes_that_are_no_text_in_a_field_that_nobody_reads_make_the_reply_inva
 
 /// The head and body of a reply as they go over the wire.
 fn wire(status: u16, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
 }
 
 #[tokio::test]

@@ -103,6 +103,37 @@ async fn whatever_was_changed_in_a_record_is_the_difference_that_verification_na
     }
 }
 
+#[tokio::test]
+async fn a_rating_that_is_left_out_opens_the_scores_interval_and_one_said_to_be_none_does_not() {
+    use crate::support::department::{Behaviour, Department};
+    const GOOD: &str = "91330604MAX0000154";
+    let sandbox = Sandbox::start(&[]);
+    let url = format!("{}/tax/v1/firms/{GOOD}", sandbox.url);
+    let full: Value = crate::support::service::client().get(url).send().await.unwrap().json().await.unwrap();
+    assert!(full["rating"]["grade"].is_string(), "{full}");
+    let tax = Department::start(Behaviour::json(full.to_string())).await;
+    let service = Service::start_with(&sandbox.url, &[("YUXIN_SOURCES__TAX__BASE_URL", &tax.base_url())]);
+    let bank = service.bank("First Bank");
+    let decide = async |rating: Option<Value>| {
+        let mut reply = full.clone();
+        reply.as_object_mut().unwrap().remove("rating");
+        reply.as_object_mut().unwrap().extend(rating.map(|rating| ("rating".to_owned(), rating)));
+        tax.behave(Behaviour::json(reply.to_string()));
+        bank.decide(GOOD).await
+    };
+    let not_shared = |decision: &Value| decision["evidence"][0]["not_shared"].clone();
+    let unrated = decide(Some(Value::Null)).await;
+    assert_eq!((&unrated["score_interval"], not_shared(&unrated)), (&Value::Null, json!([])), "{unrated}");
+    let silent = decide(None).await;
+    assert_eq!(not_shared(&silent), json!(["rating"]));
+    let [low, high] = ["low", "high"].map(|end| silent["score_interval"][end].as_i64().unwrap());
+    let rated = decide(Some(full["rating"].clone())).await;
+    for decision in [&unrated, &rated] {
+        let score = decision["score"].as_i64().unwrap();
+        assert!((low..=high).contains(&score), "{score} is a possible score of {low} to {high}");
+    }
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_dates_on_record_only_move_on_and_a_revocation_is_on_record(#[values(Sqlite, Postgresql)] engine: Engine) {

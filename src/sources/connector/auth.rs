@@ -154,12 +154,17 @@ impl Auth {
             keeper.problems.push(format!("{path}.sign: is empty"));
         }
         match parts.contains(&Signed::Secret) {
-            true if keyed => keeper.problems.push(format!("{path}.sign: `secret` is for the schemes digest_sha256 and digest_sm3")),
-            false if !keyed => keeper.problems.push(format!("{path}.sign: must name `secret`: a digest without it is no signature")),
+            true if keyed => {
+                keeper.problems.push(format!("{path}.sign: `secret` is for the schemes digest_sha256 and digest_sm3"))
+            }
+            false if !keyed => {
+                keeper.problems.push(format!("{path}.sign: must name `secret`: a digest without it is no signature"))
+            }
             _ => {}
         }
-        let places =
-            Places::read(wire.headers, wire.query, &parts, |problem| keeper.problems.push(format!("{path}: {problem}")));
+        let places = Places::read(wire.headers, wire.query, &parts, |problem| {
+            keeper.problems.push(format!("{path}: {problem}"))
+        });
         Auth::Signed(Box::new(Signer {
             algorithm,
             keyed,

@@ -205,7 +205,9 @@ impl Reading<'_, '_> {
         for text in &wire.unpack {
             match Pointer::parse(text) {
                 Ok(at) if at.is_relative() && !at.is_key() && !text.is_empty() => unpack.push(at),
-                Ok(_) => problems.push(format!("{name}.unpack: {text:?} must be a JSON pointer from the reply's beginning")),
+                Ok(_) => {
+                    problems.push(format!("{name}.unpack: {text:?} must be a JSON pointer from the reply's beginning"))
+                }
                 Err(problem) => problems.push(format!("{name}.unpack: {problem}")),
             }
         }

@@ -183,7 +183,9 @@ impl Paging {
         if ends > 1 {
             tell("at most one of total_pages, total_items and has_more says where the end is".into());
         }
-        if wire.size == 0 && (asks_for(Name::Size) || wire.style == Style::Offset || (!follows && ends == 0 && wire.until.is_none())) {
+        if wire.size == 0
+            && (asks_for(Name::Size) || wire.style == Style::Offset || (!follows && ends == 0 && wire.until.is_none()))
+        {
             tell("needs `size`, the rows of a page".into());
         }
         let pages_max = wire.pages_max.unwrap_or(PAGES_MAX);

@@ -71,7 +71,10 @@ impl Rule {
         let mut here = Some(Holds::Object(schema::fields(kind)));
         for token in tokens {
             here = match here? {
-                Holds::Object(fields) | Holds::ObjectOrNone(fields) => match fields.iter().find(|field| field.name == token) {
+                Holds::Object(fields) | Holds::ObjectOrNone(fields) => match fields
+                    .iter()
+                    .find(|field| field.name == token)
+                {
                     Some(field) => Some(field.holds),
                     // What adverse facts say of their life is in no mapping; records of the standard shape may have it.
                     None if mapping.is_none() && LIFE.contains(&token) => return None,

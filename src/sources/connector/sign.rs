@@ -157,10 +157,9 @@ impl Places {
             nonce: place("nonce", "X-Nonce", headers.nonce, query.nonce),
             signature: place("signature", "X-Signature", headers.signature, query.signature),
         };
-        for (part, carrier, name) in [
-            (Signed::Timestamp, &places.timestamp, "timestamp"),
-            (Signed::Nonce, &places.nonce, "nonce"),
-        ] {
+        for (part, carrier, name) in
+            [(Signed::Timestamp, &places.timestamp, "timestamp"), (Signed::Nonce, &places.nonce, "nonce")]
+        {
             if *carrier == Carrier::Nowhere && signed.contains(&part) {
                 tell(format!("{name} is signed and not sent: nobody could check the signature"));
             }
@@ -265,7 +264,10 @@ mod tests {
     #[test]
     fn digests_and_codes_are_those_of_the_standards() {
         // GB/T 32905-2016, A.1, and RFC 4231, case 2.
-        assert_eq!(hex::encode(Algorithm::Sm3.digest(b"abc")), "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0");
+        assert_eq!(
+            hex::encode(Algorithm::Sm3.digest(b"abc")),
+            "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
+        );
         assert_eq!(
             hex::encode(Algorithm::Sha256.mac(b"Jefe", b"what do ya want for nothing?")),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"

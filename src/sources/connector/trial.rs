@@ -138,7 +138,8 @@ impl Connector {
         let headers = Headers::default();
         self.record(sample, &headers, &uscc, now).map_err(|breach| {
             // A breach of the bounds or rules is told by its place in the record, not in the reply.
-            let mapped = self.mapping.as_ref().filter(|_| breach.mapped).and_then(|m| m.apply(&whole, &headers, &uscc).ok());
+            let mapped =
+                self.mapping.as_ref().filter(|_| breach.mapped).and_then(|m| m.apply(&whole, &headers, &uscc).ok());
             let place = Pointer::parse(&breach.pointer).unwrap_or_else(|_| Pointer::here());
             let value = place.walk(mapped.as_ref().unwrap_or(&whole)).map(cut_short);
             Misread { problem: breach.to_string(), value }
@@ -182,7 +183,9 @@ impl Connector {
         }
         match self.kind {
             SourceKind::Tax => self.read::<TaxRecord>(body, headers, uscc, today).and_then(json),
-            SourceKind::SocialInsurance => self.read::<SocialInsuranceRecord>(body, headers, uscc, today).and_then(json),
+            SourceKind::SocialInsurance => {
+                self.read::<SocialInsuranceRecord>(body, headers, uscc, today).and_then(json)
+            }
             SourceKind::PaymentHistory => self.read::<PaymentHistoryRecord>(body, headers, uscc, today).and_then(json),
             SourceKind::Registry => self.read::<RegistryRecord>(body, headers, uscc, today).and_then(json),
             SourceKind::Court => self.read::<CourtRecord>(body, headers, uscc, today).and_then(json),

@@ -163,7 +163,9 @@ impl Writing {
                 let float = self.decimal(mapped, stated)?.float().ok_or("is no number that can be read")?;
                 Ok(json!(float))
             }
-            Holds::Object(_) | Holds::ObjectOrNone(_) | Holds::Rows(_) => Err("is a single value where several were expected".into()),
+            Holds::Object(_) | Holds::ObjectOrNone(_) | Holds::Rows(_) => {
+                Err("is a single value where several were expected".into())
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use toml::{Table, Value as Toml};
 
+use super::wire::{Gaps, OBJECT_KEYS, ObjectWire, OneOrMany, RowsWire, SingleWire};
 use super::{Condition, Entry, Mapping, Missing, Object, Rows, Single, Source};
 use crate::domain::{Month, SourceKind};
 use crate::sources::client::Headers;
@@ -15,96 +16,6 @@ use crate::sources::connector::value::{DayOfMonth, Format, Unit, Writing, power,
 
 /// The field that states the date of a record.
 const AS_OF: &str = "as_of";
-
-/// One or several, written with or without brackets.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a text or a list of texts")]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    fn into_vec(self) -> Vec<String> {
-        match self {
-            OneOrMany::One(one) => vec![one],
-            OneOrMany::Many(many) => many,
-        }
-    }
-}
-
-/// A field with one value, as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SingleWire {
-    from: Option<OneOrMany>,
-    join: Option<Vec<String>>,
-    value: Option<Toml>,
-    unit: Option<String>,
-    unit_from: Option<String>,
-    format: Option<OneOrMany>,
-    #[serde(default)]
-    values: BTreeMap<String, String>,
-    #[serde(default)]
-    nothing: Vec<String>,
-    #[serde(default)]
-    strip: Vec<String>,
-    #[serde(default)]
-    optional: bool,
-    default: Option<Toml>,
-    #[serde(default)]
-    round: bool,
-    day: Option<DayOfMonth>,
-    #[serde(default)]
-    plus_months: i32,
-}
-
-/// What an object says beside its fields.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ObjectWire {
-    from: Option<String>,
-    #[serde(default)]
-    nothing: Vec<String>,
-    #[serde(default)]
-    optional: bool,
-    default: Option<String>,
-    #[serde(default, rename = "where")]
-    picked: BTreeMap<String, OneOrMany>,
-    #[serde(default)]
-    null_is_none: bool,
-    #[serde(default)]
-    none_where: BTreeMap<String, OneOrMany>,
-}
-const OBJECT_KEYS: &[&str] = &["from", "nothing", "optional", "default", "where", "null_is_none", "none_where"];
-
-/// A field with rows, as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RowsWire {
-    from: String,
-    each: Table,
-    #[serde(default)]
-    nothing: Vec<String>,
-    #[serde(default)]
-    keyed: bool,
-    inner: Option<String>,
-    gaps: Option<Gaps>,
-    group_by: Option<String>,
-    #[serde(default, rename = "where")]
-    picked: BTreeMap<String, OneOrMany>,
-    sort: Option<OneOrMany>,
-    #[serde(default)]
-    optional: bool,
-    default: Option<Vec<Toml>>,
-}
-
-/// What a month without a row means, where the department lists only months with something in them.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Gaps {
-    Zeros,
-}
 
 impl Mapping {
     /// Reads the `map` table at `path` for the record of `kind`. Problems are added to `problems`.
@@ -184,7 +95,9 @@ impl Compiler<'_> {
 
     fn source(&mut self, path: &str, value: Toml, field: &Field) -> Option<Source> {
         match field.holds {
-            Holds::Object(known) | Holds::ObjectOrNone(known) => self.object(path, value, field, known).map(Source::Object),
+            Holds::Object(known) | Holds::ObjectOrNone(known) => {
+                self.object(path, value, field, known).map(Source::Object)
+            }
             Holds::Rows(known) => self.rows(path, value, field, known).map(|rows| Source::Rows(Box::new(rows))),
             _ => self.single(path, value, field),
         }
@@ -232,8 +145,7 @@ impl Compiler<'_> {
                 return None;
             }
             let formats = self.formats(path, wire.format.map(OneOrMany::into_vec), wire.day.is_some(), field);
-            let (day, plus_months) = (wire.day, wire.plus_months);
-            let writing = Writing { formats, day, plus_months, ..Writing::of(field.holds) };
+            let writing = Writing { formats, day: wire.day, plus_months: wire.plus_months, ..Writing::of(field.holds) };
             return Some(Source::Header(name.to_owned(), Box::new(writing)));
         }
         let from: Vec<Pointer> = from.iter().map(|text| self.pointer(path, text)).collect();
@@ -438,10 +350,12 @@ impl Compiler<'_> {
         if wire.inner.is_some() && wire.group_by.is_some() {
             self.tell(path, "has both `inner` and `group_by`");
         }
-        let zeros = wire.gaps.and_then(|Gaps::Zeros| zeros_beside_month(known).or_else(|| {
-            self.tell(path, "gaps = \"zeros\" is for rows of a month and numbers");
-            None
-        }));
+        let zeros = wire.gaps.and_then(|Gaps::Zeros| {
+            zeros_beside_month(known).or_else(|| {
+                self.tell(path, "gaps = \"zeros\" is for rows of a month and numbers");
+                None
+            })
+        });
         Some(Rows {
             zeros,
             from: self.pointer(path, &wire.from),
