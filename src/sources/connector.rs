@@ -33,7 +33,7 @@ use super::client::{Answer, Body, Call, Client, Headers, Received, Url};
 use super::failure::Failure;
 use super::freshness::Freshness;
 use super::reply::{self, Breach, Record};
-use crate::domain::{SourceKind, Uscc, china_date};
+use crate::domain::{SourceKind, Uscc};
 use auth::Auth;
 use envelope::{Envelope, Said};
 pub(super) use file::Connectors;
@@ -58,7 +58,7 @@ pub(super) struct Connector {
     path: Template,
     query: Vec<(String, Template)>,
     body: Option<BodyTemplate>,
-    headers: Vec<(String, String)>,
+    headers: Vec<(String, Template)>,
     absent_statuses: Vec<u16>,
     auth: Auth,
     /// Places in a reply with texts that are JSON themselves.
@@ -156,8 +156,8 @@ impl Connector {
     }
 
     async fn fetch(&self, uscc: &Uscc, steps: &mut Steps) -> Result<Answer, Failure> {
-        let today = china_date(Timestamp::now());
-        let mut filled = Filled { uscc: uscc.as_str(), today, page: 0, offset: 0, size: 0, cursor: None };
+        let now = Timestamp::now();
+        let mut filled = Filled { uscc: uscc.as_str(), now, page: 0, offset: 0, size: 0, cursor: None };
         if let Some(paging) = &self.paging {
             (filled.page, filled.size) = (paging.first, paging.size);
         }
@@ -298,7 +298,8 @@ impl Connector {
                 Some(Body { text: body.template.fill(filled, body.place)?, content_type: body.content_type.clone() })
             }
         };
-        Some(Call { url, headers: self.headers.clone(), body })
+        let headers = self.headers.iter().map(|(name, value)| Some((name.clone(), value.fill(filled, Place::Header)?)));
+        Some(Call { url, headers: headers.collect::<Option<Vec<_>>>()?, body })
     }
 
     fn url(&self, filled: &Filled<'_>) -> Option<Url> {

@@ -335,3 +335,35 @@ async fn a_second_reply_that_nobody_asked_for_is_not_taken_for_the_next_firms() 
         }
     }
 }
+
+#[tokio::test]
+async fn a_request_carries_its_own_number_and_time_in_headers_and_body() {
+    let department = Department::start(Behaviour::well(SourceKind::Tax)).await;
+    let table = format!(
+        "[tax]\nbase_url = \"{}\"\npath = \"/query\"\nmethod = \"POST\"\nheaders = {{ X-Request-Id = \"{{nonce}}\" }}\n\
+         body = '{{\"head\": {{\"id\": \"{{nonce}}\", \"at\": \"{{now:%Y%m%d%H%M%S}}\"}}, \"xydm\": \"{{uscc}}\"}}'\n\
+         [tax.auth]\nscheme = \"hmac_sha256\"\nkey_id = \"k\"\nsecret = \"s\"\nsign = [\"body\", \"timestamp\"]\ntimestamp = \"%Y%m%d%H%M%S\"\n",
+        department.base_url()
+    );
+    let connected = Connected::to(&table);
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        assert_eq!(connected.tax().await.status, Fresh);
+        let request = department.requests().pop().unwrap();
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        let header = |name: &str| {
+            let line = head.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}: "))).unwrap();
+            line.split_once(": ").unwrap().1.to_owned()
+        };
+        let mac = Hmac::<sha2::Sha256>::new_from_slice(b"s").unwrap();
+        let mac = mac.chain_update(format!("{body}\n{}", header("x-timestamp"))).finalize().into_bytes();
+        assert_eq!(header("x-signature"), hex::encode(mac), "what is signed is the body as it was sent");
+        let body: Value = serde_json::from_str(body).unwrap();
+        assert_eq!((body["xydm"].as_str(), body["head"]["at"].as_str().unwrap().len()), (Some(FIRM), 14));
+        numbers.extend([header("x-request-id"), body["head"]["id"].as_str().unwrap().to_owned()]);
+    }
+    assert!(numbers.iter().all(|number| number.len() == 32));
+    numbers.sort();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 4, "no number is used twice");
+}

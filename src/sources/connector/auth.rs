@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::probe::Steps;
 use super::secret::{Keeper, SecretWire};
-use super::sign::{Algorithm, Carrier, Encoding, Names, Places, Signed, Signer};
+use super::sign::{Algorithm, Carrier, Clock, Encoding, Names, Places, Signed, Signer};
 use crate::sources::client::{Call, Client, is_header};
 use crate::sources::failure::Failure;
 use oauth::{OAuth, OAuthWire};
@@ -55,8 +55,7 @@ pub(super) struct HmacWire {
     encoding: Option<Encoding>,
     #[serde(default)]
     prefix: String,
-    #[serde(default)]
-    timestamp: TimestampUnit,
+    timestamp: Option<String>,
     #[serde(default)]
     headers: Names,
     #[serde(default)]
@@ -70,14 +69,6 @@ enum SecretEncoding {
     Text,
     Hex,
     Base64,
-}
-
-#[derive(Deserialize, Default, Clone, Copy, PartialEq)]
-#[serde(rename_all = "snake_case")]
-enum TimestampUnit {
-    #[default]
-    Seconds,
-    Milliseconds,
 }
 
 /// What is signed where the connector does not say.
@@ -162,6 +153,10 @@ impl Auth {
             }
             _ => {}
         }
+        let clock = Clock::read(wire.timestamp.as_deref()).unwrap_or_else(|problem| {
+            keeper.problems.push(format!("{path}.timestamp: {problem}"));
+            Clock::Seconds
+        });
         let places = Places::read(wire.headers, wire.query, &parts, |problem| {
             keeper.problems.push(format!("{path}: {problem}"))
         });
@@ -174,7 +169,7 @@ impl Auth {
             join: wire.join.unwrap_or_else(|| "\n".into()),
             encoding: wire.encoding.unwrap_or(Encoding::Hex),
             prefix: wire.prefix,
-            millis: wire.timestamp == TimestampUnit::Milliseconds,
+            clock,
             places,
         }))
     }

@@ -220,7 +220,12 @@ impl Reading<'_, '_> {
                 problems.push(format!("{name}.rules, number {}: {problem}", number + 1));
             }
         }
+        let mut headers = Vec::new();
         for (header, value) in &wire.headers {
+            match Template::parse(value, Place::Header) {
+                Ok(template) => headers.push((header.clone(), template)),
+                Err(problem) => problems.push(format!("{name}.headers: {problem}")),
+            }
             if !is_header(header, value) {
                 problems.push(format!("{name}.headers: {header:?} cannot be sent"));
             }
@@ -283,7 +288,7 @@ impl Reading<'_, '_> {
             path,
             query,
             body,
-            headers: wire.headers.into_iter().collect(),
+            headers,
             absent_statuses: wire.absent_statuses,
             auth,
             envelope,
@@ -358,8 +363,8 @@ impl Reading<'_, '_> {
                 "{name}.base_url holds a password, and is written in the file itself; [{name}.auth] with scheme = \"basic\" keeps it out"
             ));
         }
-        let today = jiff::civil::Date::constant(2026, 1, 1);
-        let filled = Filled { uscc: "0", today, page: 1, offset: 0, size: 1, cursor: Some("0") };
+        let filled =
+            Filled { uscc: "0", now: jiff::Timestamp::UNIX_EPOCH, page: 1, offset: 0, size: 1, cursor: Some("0") };
         if connector.url(&filled).is_none() {
             self.tell("", "base_url and path together must make a URL without #, for instance https://tax.example:8443/firms/{uscc}");
         }

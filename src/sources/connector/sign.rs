@@ -8,7 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use sm3::Sm3;
 
-use super::template::escaped;
+use super::template::{escaped, in_china};
 use crate::sources::client::{Call, is_header};
 
 /// The hash that signatures and digests use.
@@ -71,8 +71,41 @@ pub(super) struct Signer {
     pub(super) join: String,
     pub(super) encoding: Encoding,
     pub(super) prefix: String,
-    pub(super) millis: bool,
+    pub(super) clock: Clock,
     pub(super) places: Places,
+}
+
+/// How an instant is written.
+pub(super) enum Clock {
+    /// Seconds since 1970.
+    Seconds,
+    /// Milliseconds since 1970.
+    Milliseconds,
+    /// A format of strftime, by the clock in China.
+    Written(String),
+}
+
+impl Clock {
+    /// Reads `seconds`, `milliseconds` or a format; seconds where nothing is said.
+    pub(super) fn read(text: Option<&str>) -> Result<Clock, String> {
+        match text {
+            None | Some("seconds") => Ok(Clock::Seconds),
+            Some("milliseconds") => Ok(Clock::Milliseconds),
+            Some(format) if format.contains('%') && in_china(Timestamp::UNIX_EPOCH, format).is_some() => {
+                Ok(Clock::Written(format.to_owned()))
+            }
+            Some(other) => Err(format!("{other:?} is none of seconds, milliseconds, or a format like %Y%m%d%H%M%S")),
+        }
+    }
+
+    fn tell(&self, now: Timestamp) -> String {
+        match self {
+            Clock::Seconds => now.as_second().to_string(),
+            Clock::Milliseconds => now.as_millisecond().to_string(),
+            // It was tried when it was read.
+            Clock::Written(format) => in_china(now, format).unwrap_or_default(),
+        }
+    }
 }
 
 /// Names as written, of headers or of query parameters.
@@ -174,10 +207,7 @@ impl Places {
 impl Signer {
     /// Signs `call`: what goes into the query is there before it is signed, but for the signature itself.
     pub(super) fn sign(&self, call: &mut Call, now: Timestamp, nonce: &str) {
-        let timestamp = match self.millis {
-            true => now.as_millisecond().to_string(),
-            false => now.as_second().to_string(),
-        };
+        let timestamp = self.clock.tell(now);
         self.places.key_id.put(call, &self.key_id);
         self.places.timestamp.put(call, &timestamp);
         self.places.nonce.put(call, nonce);
@@ -288,7 +318,7 @@ mod tests {
             join: "\n".into(),
             encoding: Encoding::Hex,
             prefix: String::new(),
-            millis: false,
+            clock: Clock::Seconds,
             keyed: true,
             places: Places::read(Names::default(), Names::default(), parts, |problem| panic!("{problem}")),
         }
@@ -306,6 +336,20 @@ mod tests {
             "POST\n/gate/api\nb=2&a=%E7%A8%8E\na=%E7%A8%8E&b=2\n\
              ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\nabc\n1\nn\nyuxin"
         );
+    }
+
+    #[test]
+    fn the_instant_is_written_as_the_department_reads_it() {
+        let now: Timestamp = "2026-11-15T20:00:01.5Z".parse().unwrap();
+        for (clock, told) in [
+            (None, "1794772801"),
+            (Some("milliseconds"), "1794772801500"),
+            (Some("%Y%m%d%H%M%S"), "20261116040001"),
+            (Some("%Y-%m-%dT%H:%M:%S%:z"), "2026-11-16T04:00:01+08:00"),
+        ] {
+            assert_eq!(Clock::read(clock).unwrap().tell(now), told);
+        }
+        assert!(["minutes", "%!", "YYYYMMDD"].iter().all(|clock| Clock::read(Some(clock)).is_err()));
     }
 
     #[test]

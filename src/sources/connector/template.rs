@@ -1,10 +1,13 @@
-//! Addresses, query parameters and bodies with placeholders.
+//! Addresses, query parameters, headers and bodies with placeholders.
 
-use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::fmt::strtime;
+use jiff::{Timestamp, ToSpan};
+use uuid::Uuid;
 
-/// A text with placeholders: `{uscc}`, `{today}`, `{today-36m:%Y%m}`, and where there are pages `{page}`, `{offset}`, `{size}`,
+use crate::domain::{china, china_date};
+
+/// A text with placeholders: `{uscc}`, `{today}`, `{today-36m:%Y%m}`, `{now:%Y%m%d%H%M%S}`, `{nonce}`, and where there are pages `{page}`, `{offset}`, `{size}`,
 /// `{cursor}`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Template(Vec<Part>);
@@ -13,7 +16,14 @@ pub(super) struct Template(Vec<Part>);
 enum Part {
     Text(String),
     Name(Name),
-    Day { back: Back, format: String },
+    Day {
+        back: Back,
+        format: String,
+    },
+    /// The instant, by the clock in China.
+    Now {
+        format: String,
+    },
 }
 
 /// A placeholder that is filled with one value.
@@ -29,6 +39,12 @@ pub(super) enum Name {
     Size,
     /// What the page before said comes next.
     Cursor,
+    /// 32 hexadecimal digits, new wherever it stands.
+    Nonce,
+    /// Seconds since 1970.
+    EpochSeconds,
+    /// Milliseconds since 1970.
+    EpochMillis,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,8 +59,8 @@ struct Back {
 pub(super) struct Filled<'a> {
     /// The firm's code.
     pub(super) uscc: &'a str,
-    /// The day in China.
-    pub(super) today: Date,
+    /// The instant.
+    pub(super) now: Timestamp,
     /// See [`Name`].
     pub(super) page: u64,
     /// See [`Name`].
@@ -64,6 +80,8 @@ pub(super) enum Place {
     Json,
     /// A body of another kind, for instance a form.
     Form,
+    /// The value of a header, where braces are no placeholders unless they hold a name alone, and nothing is escaped.
+    Header,
 }
 
 impl Template {
@@ -79,7 +97,7 @@ impl Template {
                     parts.push(placeholder(inside)?);
                     rest = &rest[open + inside.len() + 2..];
                 }
-                None if place == Place::Json => {
+                None if matches!(place, Place::Json | Place::Header) => {
                     parts.push(Part::Text(rest[..=open].to_owned()));
                     rest = &rest[open + 1..];
                 }
@@ -118,11 +136,16 @@ impl Template {
                     None if place == Place::Address => return None,
                     None => String::new(),
                 },
-                Part::Day { back, format } => back.from(filled.today, format)?,
+                Part::Name(Name::Nonce) => Uuid::new_v4().simple().to_string(),
+                Part::Name(Name::EpochSeconds) => filled.now.as_second().to_string(),
+                Part::Name(Name::EpochMillis) => filled.now.as_millisecond().to_string(),
+                Part::Day { back, format } => back.from(china_date(filled.now), format)?,
+                Part::Now { format } => in_china(filled.now, format)?,
             };
             match place {
                 Place::Address | Place::Form => text.push_str(&escaped(&value)),
                 Place::Json => text.push_str(json_escaped(&value).as_str()),
+                Place::Header => text.push_str(&value),
             }
         }
         Some(text)
@@ -141,10 +164,18 @@ fn placeholder(inside: &str) -> Result<Part, String> {
         "offset" => return Ok(Part::Name(Name::Offset)),
         "size" => return Ok(Part::Name(Name::Size)),
         "cursor" => return Ok(Part::Name(Name::Cursor)),
+        "nonce" => return Ok(Part::Name(Name::Nonce)),
+        "epoch_s" => return Ok(Part::Name(Name::EpochSeconds)),
+        "epoch_ms" => return Ok(Part::Name(Name::EpochMillis)),
         _ => {}
     }
-    let known = "{uscc}, {page}, {offset}, {size}, {cursor}, {today}, or like {today-36m:%Y%m}";
+    let known = "{uscc}, {page}, {offset}, {size}, {cursor}, {nonce}, {epoch_s}, {epoch_ms}, {today}, or like {today-36m:%Y%m}, \
+                 {now:%Y%m%d%H%M%S}";
     let unknown = || format!("{{{inside}}} is no placeholder; there are {known}");
+    if let Some(format) = inside.strip_prefix("now:") {
+        let now = Part::Now { format: format.to_owned() };
+        return in_china(Timestamp::UNIX_EPOCH, format).map(|_| now).ok_or_else(unknown);
+    }
     let (day, format) = inside.split_once(':').unwrap_or((inside, "%Y-%m-%d"));
     let back = match day.strip_prefix("today") {
         Some("") => Back::default(),
@@ -156,6 +187,11 @@ fn placeholder(inside: &str) -> Result<Part, String> {
         Some(_) => Ok(day),
         None => Err(unknown()),
     }
+}
+
+/// An instant as the clock in China shows it, in this format of strftime.
+pub(super) fn in_china(instant: Timestamp, format: &str) -> Option<String> {
+    strtime::format(format, &instant.to_zoned(china())).ok()
 }
 
 impl Back {
@@ -204,7 +240,7 @@ mod tests {
     fn filled(cursor: Option<&'static str>) -> Filled<'static> {
         Filled {
             uscc: "91330604MA2XY0014W",
-            today: Date::constant(2026, 11, 15),
+            now: "2026-11-15T04:05:06.007Z".parse().unwrap(),
             page: 2,
             offset: 50,
             size: 50,
@@ -225,16 +261,25 @@ mod tests {
             ("{today}", Place::Address, "2026-11-15"),
             ("{today-36m:%Y%m}", Place::Address, "202311"),
             ("{today-30d:%Y%m%d}", Place::Form, "20261016"),
+            (
+                r#"{"at": "{now:%Y%m%d%H%M%S}", "s": {epoch_s}}"#,
+                Place::Json,
+                r#"{"at": "20261115120506", "s": 1794715506}"#,
+            ),
+            ("{now:%Y-%m-%d %H:%M:%S}", Place::Address, "2026-11-15%2012%3A05%3A06"),
+            ("{ {epoch_ms} }", Place::Header, "{ 1794715506007 }"),
         ] {
             let template = Template::parse(text, place).unwrap();
             assert_eq!(template.fill(&filled(Some("a&\"b")), place).as_deref(), Some(expected), "{text}");
         }
+        let nonce = || Template::parse("{nonce}", Place::Header).unwrap().fill(&filled(None), Place::Header).unwrap();
+        assert!(nonce().len() == 32 && nonce() != nonce());
         assert_eq!(Template::parse("{cursor}", Place::Address).unwrap().fill(&filled(None), Place::Address), None);
     }
 
     #[test]
     fn a_placeholder_that_is_none_is_refused_by_name() {
-        for text in ["/firms/{usc}", "/firms/{today-36}", "/firms/{", "{today+1m}"] {
+        for text in ["/firms/{usc}", "/firms/{now}", "/firms/{now:%!}", "/firms/{today-36}", "/firms/{", "{today+1m}"] {
             assert!(Template::parse(text, Place::Address).is_err(), "{text}");
         }
         assert!(Template::parse(r#"{"a": "{firm}"}"#, Place::Json).unwrap_err().contains("{firm}"));

@@ -15,8 +15,8 @@ fn loaded(text: &str) -> Result<Connectors, String> {
 fn address(base_url: &str, path: &str) -> Result<String, String> {
     let table = format!("[tax]\nbase_url = {base_url:?}\npath = {path:?}\n");
     let connector = loaded(&table)?.take(SourceKind::Tax).unwrap();
-    let today = jiff::civil::Date::constant(2026, 11, 15);
-    let filled = Filled { uscc: "91330604MA2XY0014W", today, page: 1, offset: 0, size: 1, cursor: None };
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let filled = Filled { uscc: "91330604MA2XY0014W", now, page: 1, offset: 0, size: 1, cursor: None };
     Ok(connector.url(&filled).unwrap().to_string())
 }
 
