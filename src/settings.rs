@@ -36,6 +36,7 @@ pub struct Settings {
     pub batches: BatchesSettings,
     pub portfolio: PortfolioSettings,
     pub sources: SourcesSettings,
+    pub disputes: DisputesSettings,
     pub webhooks: WebhooksSettings,
 }
 
@@ -149,6 +150,9 @@ pub struct SourcesSettings {
     pub breaker_failures: usize,
     pub breaker_open_ms: u64,
     pub rejected_keep_days: u32,
+    pub rejected_reply_bytes_max: usize,
+    pub rejected_firm_bytes_max: u64,
+    pub rejected_total_bytes_max: u64,
     pub concurrent_max: usize,
     pub cache_seconds: u64,
     pub cache_seconds_max: u64,
@@ -158,6 +162,14 @@ pub struct SourcesSettings {
     pub tax: SourceSettings,
     pub social_insurance: SourceSettings,
     pub payment_history: SourceSettings,
+}
+
+/// `[disputes]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // as above
+pub struct DisputesSettings {
+    pub open_max: u32,
 }
 
 /// `[webhooks]`
@@ -274,6 +286,27 @@ impl Settings {
         if !(1..=3650).contains(&s.rejected_keep_days) {
             return refuse("sources.rejected_keep_days", &s.rejected_keep_days, "it must lie between 1 and 3650");
         }
+        if s.rejected_reply_bytes_max > 16 << 20 {
+            return refuse(
+                "sources.rejected_reply_bytes_max",
+                &s.rejected_reply_bytes_max,
+                "it must lie between 0 and 16777216",
+            );
+        }
+        if s.rejected_firm_bytes_max > s.rejected_total_bytes_max {
+            return refuse(
+                "sources.rejected_firm_bytes_max",
+                &s.rejected_firm_bytes_max,
+                "it must not be above rejected_total_bytes_max",
+            );
+        }
+        if s.rejected_total_bytes_max > 1 << 40 {
+            return refuse(
+                "sources.rejected_total_bytes_max",
+                &s.rejected_total_bytes_max,
+                "it must lie between 0 and 1099511627776",
+            );
+        }
         if !(1..=4096).contains(&s.concurrent_max) {
             return refuse("sources.concurrent_max", &s.concurrent_max, "it must lie between 1 and 4096");
         }
@@ -340,6 +373,9 @@ impl Settings {
                 &self.portfolio.rescore_every_days,
                 "it must lie between 0 and 3650",
             );
+        }
+        if !(1..=100).contains(&self.disputes.open_max) {
+            return refuse("disputes.open_max", &self.disputes.open_max, "it must lie between 1 and 100");
         }
         if self.server.workers > 1024 {
             return refuse("server.workers", &self.server.workers, "it must lie between 0 and 1024");
@@ -449,6 +485,9 @@ mod tests {
             ("[server]\nlisten = \"everywhere\"", "server.listen"),
             ("[sources]\ngather_timeout_ms = 10", "sources.gather_timeout_ms"),
             ("[sources]\nrejected_keep_days = 0", "sources.rejected_keep_days"),
+            ("[sources]\nrejected_reply_bytes_max = 16777217", "sources.rejected_reply_bytes_max"),
+            ("[sources]\nrejected_firm_bytes_max = 3\nrejected_total_bytes_max = 2", "sources.rejected_firm_bytes_max"),
+            ("[disputes]\nopen_max = 0", "disputes.open_max"),
             ("[sources.tax]\nbase_url = \"ftp://x\"", "base_url"),
             ("[sources.tax]\npath = \"/firms\"", "{uscc}"),
             ("[sources]\nconcurrent_max = 0", "sources.concurrent_max"),

@@ -170,7 +170,14 @@ impl Sources {
             utilities.map(|part| parts::utilities(&mut payment_history, part)),
         ];
         let others = others.into_iter().flatten().collect();
-        pass.scope().trim(Dossier { uscc: pass.uscc().clone(), tax, social_insurance, payment_history, others })
+        pass.scope().trim(Dossier {
+            uscc: pass.uscc().clone(),
+            tax,
+            social_insurance,
+            payment_history,
+            others,
+            set_aside: Vec::new(),
+        })
     }
 
     /// Whether all that `pass` covers is kept and as good as a new answer: then [`Sources::gather`] asks no department.

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use thiserror::Error;
 
-use super::engine::{Engine, EngineError, Occasion, REASONS_MAX, lacks, source_line};
+use super::disputes::wrongly_set_aside;
+use super::engine::{Engine, EngineError, Occasion, REASONS_MAX, features_of, lacks, source_line};
 use crate::domain::decision::{
     CharacteristicPoints, DecisionRequest, Provenance, Reason, ReferReason, ScoreInterval, VersionRef,
 };
@@ -174,8 +175,16 @@ impl RecordFile {
         same("/decision/model/sha256", &self.extract.decision.model.sha256, model.sha256())?;
         if let Some(record) = &self.record {
             let on = china_date(record.decision.decided_at);
-            same("/decision/evidence", &record.decision.evidence, record.grounds.dossier.all_lines())?;
-            same("/features", &record.grounds.features, features::extract(&record.grounds.dossier, on).by_name())?;
+            let dossier = &record.grounds.dossier;
+            let used = dossier.used();
+            if let Some(place) = wrongly_set_aside(dossier, on) {
+                let value = dossier.set_aside[place].fact.value_sha256.clone().unwrap_or_default();
+                let (recorded, computed) = (value, "another value".to_owned());
+                let pointer = format!("/dossier/set_aside/{place}/fact/value_sha256");
+                return Err(Difference { pointer, recorded, computed }.into());
+            }
+            same("/decision/evidence", &record.decision.evidence, used.all_lines())?;
+            same("/features", &record.grounds.features, features_of(dossier, &used, on).by_name())?;
         }
         let points = self.extract.verify(&model)?;
         if let Some(policy) = policy {
@@ -199,9 +208,12 @@ fn judge_again(record: &DecisionRecord, engine: &Engine) -> DecisionRecord {
     };
     let mut again = engine.judge(occasion, record.grounds.dossier.clone());
     // Which disputes were open is not in the evidence; what each of them would change is.
+    let without = |mark: &DisputeMark| match mark.verdict {
+        None => engine.standing_without(record, &mark.fact),
+        Some(_) => None,
+    };
     let marks = decision.disputes.iter().cloned();
-    again.decision.disputes =
-        marks.map(|mark| DisputeMark { without: engine.standing_without(record, &mark.fact), ..mark }).collect();
+    again.decision.disputes = marks.map(|mark| DisputeMark { without: without(&mark), ..mark }).collect();
     for (computed, recorded) in Arc::make_mut(&mut again.grounds).points.iter_mut().zip(&record.grounds.points) {
         forget_unless_recorded(computed, recorded);
     }

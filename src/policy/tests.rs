@@ -53,6 +53,7 @@ fn sound() -> Dossier {
         social_insurance: there(social),
         payment_history: there(payments),
         others: vec![],
+        set_aside: vec![],
     }
 }
 
@@ -222,6 +223,7 @@ fn court(status: EvidenceStatus, as_of: Date) -> EvidenceLine {
         detail: None,
         not_shared: vec![],
         not_covered: vec![],
+        set_aside: vec![],
         filled: vec![],
         contradicts: vec![],
     }

@@ -202,7 +202,8 @@ fn about(bank: BankId, decision: DecisionId) -> Dispute {
             source: Some(SourceKind::Tax),
             feature: None,
             part: text("arrears"),
-            pointer: text("/arrears/since"),
+            pointer: text("/arrears"),
+            value_sha256: None,
         },
         statement: "已于上月缴清".to_owned(),
         taken_by: None,
@@ -231,12 +232,14 @@ async fn a_dispute_comes_back_as_it_was_is_answered_once_and_every_change_past_t
     store.commit_decision(decision(other, firm(2))).await.unwrap();
 
     let opened = about(own, id);
-    store.open_dispute(&opened).await.unwrap();
+    store.open_dispute_once(&opened, None, 5).await.unwrap();
     assert_eq!(store.dispute(opened.id).await.unwrap(), Some(opened.clone()));
     let again = Dispute { id: DisputeId(Uuid::now_v7()), ..opened.clone() };
-    assert!(matches!(store.open_dispute(&again).await, Err(StoreError::DisputeOpen)));
+    assert!(
+        matches!(store.open_dispute_once(&again, None, 5).await, Err(StoreError::DisputeOpen(earlier)) if earlier == opened.id)
+    );
     let nowhere = about(own, DecisionId(Uuid::now_v7()));
-    assert!(matches!(store.open_dispute(&nowhere).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(store.open_dispute_once(&nowhere, None, 5).await, Err(StoreError::Conflict(_))));
     assert_eq!(store.count_disputes(days_later(20)).await.unwrap(), DisputeCounts { open: 1, overdue: 0 });
     assert_eq!(store.count_disputes(days_later(21)).await.unwrap(), DisputeCounts { open: 1, overdue: 1 });
     assert_eq!(store.disputes_for_office(true).await.unwrap(), vec![opened.clone()]);
@@ -278,7 +281,7 @@ async fn a_dispute_comes_back_as_it_was_is_answered_once_and_every_change_past_t
         let entry = decision(own, firm(1));
         let opened = about(own, entry.record.decision.id);
         store.commit_decision(entry).await.unwrap();
-        store.open_dispute(&opened).await.unwrap();
+        store.open_dispute_once(&opened, None, 5).await.unwrap();
         let user = store.create_user("supervisor", Role::Supervisor, &password, now()).await.unwrap();
         store.resolve_dispute(opened.id, &Resolution { user: user.id, ..resolution.clone() }).await.unwrap();
         assert_eq!(place.tamper(tampering).await, 1);
@@ -402,7 +405,7 @@ async fn a_dispute_that_is_late_shows_on_the_page_and_in_the_metrics() {
     let opened_at = Timestamp::now() - SignedDuration::from_hours(23 * 24);
     let late = Dispute { opened_at, due_at: Dispute::due_at(opened_at), ..about(own, entry.record.decision.id) };
     store.commit_decision(entry).await.unwrap();
-    store.open_dispute(&late).await.unwrap();
+    store.open_dispute_once(&late, None, 5).await.unwrap();
     store.create_user("officer", Role::Officer, &SecretString::from("a long test password"), now()).await.unwrap();
     let metrics = reqwest::get(format!("{}/metrics", service.management)).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("yuxin_disputes_overdue 1"), "{metrics}");
@@ -419,7 +422,7 @@ pub(crate) async fn resolve_and_open_one(store: &Store) {
     store.commit_decision(entry).await.unwrap();
     let user = store.list_users().await.unwrap().into_iter().find(|info| info.disabled_at.is_none()).unwrap().user;
     let answered = about(own, id);
-    store.open_dispute(&answered).await.unwrap();
+    store.open_dispute_once(&answered, None, 5).await.unwrap();
     let resolution = Resolution {
         verdict: DisputeVerdict::Rejected,
         answer: "经核实，事实无误".to_owned(),
@@ -428,5 +431,5 @@ pub(crate) async fn resolve_and_open_one(store: &Store) {
         at: days_later(2),
     };
     store.resolve_dispute(answered.id, &resolution).await.unwrap();
-    store.open_dispute(&about(own, id)).await.unwrap();
+    store.open_dispute_once(&about(own, id), None, 5).await.unwrap();
 }

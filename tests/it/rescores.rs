@@ -56,6 +56,7 @@ fn dossier(at: Timestamp, shown_days: i64) -> Dossier {
         social_insurance: there(SourceKind::SocialInsurance, at, owed),
         payment_history: there(SourceKind::PaymentHistory, at, wages),
         others: Vec::new(),
+        set_aside: Vec::new(),
     }
 }
 

@@ -135,7 +135,7 @@ async fn a_probe_shows_each_step_and_asks_nobody_without_a_consent_of_that_firm(
     let firms = sandbox.firms(2).await;
     let consent = bank.consent(&firms[0]).await;
     let probe = |name: &str, firm: &str, consent: &str| {
-        service.command(&["sources", "probe", name, firm, "--consent", consent])
+        service.command(&["sources", "probe", name, firm, "--consent", consent, "--by", "Li Na"])
     };
 
     let output = probe("tax", &firms[0], &consent);

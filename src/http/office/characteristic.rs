@@ -82,6 +82,13 @@ mod tests {
             Evidence::missing(EvidenceStatus::Unavailable, "")
         }
         let uscc = "91330604MA2XY0014W".parse().unwrap();
-        Dossier { uscc, tax: nothing(), social_insurance: nothing(), payment_history: nothing(), others: vec![] }
+        Dossier {
+            uscc,
+            tax: nothing(),
+            social_insurance: nothing(),
+            payment_history: nothing(),
+            others: vec![],
+            set_aside: vec![],
+        }
     }
 }

@@ -16,8 +16,8 @@ use super::{Office, ROOT};
 use crate::decide::{Decider, fact_of_code};
 use crate::domain::dispute::{TEXT_CHARS_MAX, TEXT_CHARS_MIN};
 use crate::domain::{
-    CaseId, DecisionId, DecisionRecord, Dispute, DisputeId, DisputeVerdict, DisputedFact, Resolution, SourceKind,
-    Standing,
+    CaseId, DecisionId, DecisionRecord, Dispute, DisputeId, DisputeVerdict, DisputedFact, Dossier, Resolution,
+    SourceKind, Standing,
 };
 use crate::features;
 use crate::http::words::{self, KNOCK_OUT_CODES, Words, figures};
@@ -165,7 +165,8 @@ async fn render_list(
 fn facts(selected: &str, words: Words) -> Vec<Choice> {
     let choice = |value: &str, label: String| Choice { selected: value == selected, value: value.to_owned(), label };
     let mut choices = vec![choice("", words.t("dispute-fact-decision"))];
-    for source in SourceKind::ALL {
+    // What an optional department says stands in the record of a main one, and is disputed there.
+    for source in SourceKind::ALL.into_iter().filter(|source| !Dossier::parts_of(*source).is_empty()) {
         let name = words::source_name(words.0, source);
         choices.push(choice(source.as_str(), words.with("dispute-fact-source", &[("source", name.as_str().into())])));
         let knock_outs =
@@ -183,7 +184,7 @@ fn facts(selected: &str, words: Words) -> Vec<Choice> {
 
 /// The fact that a choice names.
 fn fact_chosen(value: &str) -> Option<DisputedFact> {
-    let whole = |source| DisputedFact { source, feature: None, part: None, pointer: None };
+    let whole = |source| DisputedFact::part(source, None);
     if value.is_empty() {
         return Some(whole(None));
     }
@@ -260,14 +261,15 @@ pub async fn take_in(
         return render_list(StatusCode::UNPROCESSABLE_ENTITY, &reader, &office, false, sent, errors).await;
     };
     let user = signed_in.session.user.name.clone();
-    match decider.open_dispute(&record, fact, statement, Some(user), Timestamp::now()).await {
-        Ok(dispute) => Ok(see_other(&address(dispute.id))),
-        Err(StoreError::DisputeOpen) => {
-            let errors = vec![FieldError { field: "fact", text: words.t("dispute-error-open") }];
-            render_list(StatusCode::CONFLICT, &reader, &office, false, sent, errors).await
-        }
-        Err(error) => Err(Failure::store(&error, words)),
-    }
+    let dispute = decider.draft_dispute(&record, fact, statement, Some(user), Timestamp::now());
+    let refused = match decider.open_dispute(&dispute, None).await {
+        Ok(_) => return Ok(see_other(&address(dispute.id))),
+        Err(StoreError::DisputeOpen(_)) => words.t("dispute-error-open"),
+        Err(StoreError::TooManyDisputes(most)) => words.with("dispute-error-limit", &[("most", most.into())]),
+        Err(error) => return Err(Failure::store(&error, words)),
+    };
+    let errors = vec![FieldError { field: "fact", text: refused }];
+    render_list(StatusCode::CONFLICT, &reader, &office, false, sent, errors).await
 }
 
 /// The decision with this id, or the one that the case with this id is about.

@@ -10,6 +10,7 @@ use crate::domain::evidence::{
     EvidenceLine, Filing, PaymentHistoryRecord, SocialInsuranceRecord, TaxKind, TaxRecord, TaxpayerStatus,
 };
 use crate::domain::{Dossier, EvidenceStatus, Fen, Month, SourceKind};
+use crate::features;
 use crate::http::words::{self, Words, figures};
 
 /// Months on a chart.
@@ -130,6 +131,10 @@ fn view(line: EvidenceLine, told: Told<'_>) -> SourceView {
         EvidenceStatus::NotCovered => remarks.push(words.t("evidence-gone-not-covered")),
         EvidenceStatus::Stale => remarks.push(words.t("evidence-stale")),
         EvidenceStatus::Fresh | EvidenceStatus::Cached => {}
+    }
+    if !line.set_aside.is_empty() {
+        let parts = line.set_aside.iter().map(|place| part_name(place, words)).collect::<Vec<_>>();
+        remarks.push(words.with("evidence-left-out", &[("parts", parts.join(&words.t("separator")).into())]));
     }
     if !told.missing.is_empty() {
         let parts = told.missing.join(&words.t("separator"));
@@ -291,6 +296,14 @@ fn chart_payments(record: &PaymentHistoryRecord, months: &[Month], told: &mut To
     }
 }
 
+/// A place of a record, as the page names it.
+fn part_name(place: &str, words: Words) -> String {
+    match features::by_name(place) {
+        Some(feature) => feature.label(words.0).to_owned(),
+        None => place.to_owned(),
+    }
+}
+
 /// How many things are open, and their amount together.
 fn open_items(amounts: impl Iterator<Item = Fen>, told: &Told<'_>) -> (String, bool) {
     let amounts: Vec<Fen> = amounts.collect();
@@ -315,6 +328,7 @@ mod tests {
             social_insurance,
             payment_history: Evidence::missing(EvidenceStatus::Absent, "404"),
             others: vec![],
+            set_aside: vec![],
         }
     }
 
