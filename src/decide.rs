@@ -34,7 +34,7 @@ pub use engine::{Engine, EngineError, Occasion};
 use open_look::OpenLook;
 pub use rescore::{RescoreCounts, rescore_due};
 use turns::Turns;
-pub use verify::{Difference, Extract, RecordFile, VerifyError};
+pub use verify::{Difference, Extract, NOT_CHECKED, RecordFile, VerifyError};
 
 /// The open disputes on one part of one firm's record, unless told otherwise: the default of `disputes.open_max`.
 const OPEN_DISPUTES_MAX: u32 = 5;

@@ -57,7 +57,9 @@ use self::writer::{Write, Writer};
 use crate::domain::{ConsentRefusal, DisputeId};
 use crate::observe::Metrics;
 
-pub use audit::{AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, PublicKey, SigningKey};
+pub use audit::{
+    AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, DecisionLink, PublicKey, SigningKey,
+};
 pub use batch_rows::{DecidedRow, FailedRow, RowEnd, Taken, TakenRow};
 pub use batches::NewBatch;
 pub use changes::Change;

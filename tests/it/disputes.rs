@@ -17,10 +17,10 @@ use crate::support::service::{Bank, Service};
 use crate::support::store::Engine::{self, Postgresql, Sqlite};
 use crate::support::store::{Place, bank, days_later, decision, firm, now};
 
-const FIRM: &str = "91330604MA2XY0014W";
+pub(crate) const FIRM: &str = "91330604MA2XY0014W";
 
 /// The sample of a department as of yesterday, with some of its parts replaced.
-fn reply(source: SourceKind, parts: Value) -> String {
+pub(crate) fn reply(source: SourceKind, parts: Value) -> String {
     let mut reply: Value = serde_json::from_str(sample(source)).unwrap();
     let fields = reply.as_object_mut().unwrap();
     fields.insert("as_of".to_owned(), json!(china_date(Timestamp::now()).yesterday().unwrap()));
@@ -29,7 +29,7 @@ fn reply(source: SourceKind, parts: Value) -> String {
 }
 
 /// A service whose three departments know the firm, against which there is an open enforcement.
-async fn service() -> (Service, [Department; 3]) {
+pub(crate) async fn service() -> (Service, [Department; 3]) {
     let opened = china_date(Timestamp::now()).saturating_sub(200.days());
     let courts = json!({"enforcements": [{"opened_on": opened, "closed_on": null, "amount_fen": 8_000_000}]});
     let tax = Department::start(Behaviour::json(reply(SourceKind::Tax, json!({})))).await;
@@ -43,19 +43,19 @@ async fn service() -> (Service, [Department; 3]) {
     (Service::start_with(&tax.base_url(), &urls), [tax, social, payments])
 }
 
-async fn body(response: reqwest::Response, status: u16) -> Value {
+pub(crate) async fn body(response: reqwest::Response, status: u16) -> Value {
     let got = response.status();
     let body: Value = response.json().await.unwrap();
     assert_eq!(got, status, "{body}");
     body
 }
 
-async fn dispute(bank: &Bank, decision: &Value, fact: Value, status: u16) -> Value {
+pub(crate) async fn dispute(bank: &Bank, decision: &Value, fact: Value, status: u16) -> Value {
     let ask = json!({"decision_id": decision["id"], "fact": fact, "statement": "该笔执行已经履行完毕"});
     body(bank.post("/v1/disputes").json(&ask).send().await.unwrap(), status).await
 }
 
-async fn shown(bank: &Bank, decision: &Value) -> Value {
+pub(crate) async fn shown(bank: &Bank, decision: &Value) -> Value {
     body(bank.get(&format!("/v1/decisions/{}", decision["id"].as_str().unwrap())).send().await.unwrap(), 200).await
 }
 
@@ -190,7 +190,7 @@ async fn a_dispute_that_names_no_fact_no_decision_or_another_banks_is_refused_an
     assert!(metrics.contains("yuxin_disputes_overdue 0"), "{metrics}");
 }
 
-fn about(bank: BankId, decision: DecisionId) -> Dispute {
+pub(crate) fn about(bank: BankId, decision: DecisionId) -> Dispute {
     let standing = Standing { score: 588, score_interval: None, grade: "B".to_owned(), outcome: Outcome::Refer };
     let text = |text: &str| Some(text.to_owned());
     Dispute {
@@ -369,6 +369,8 @@ async fn the_office_takes_a_dispute_in_and_answers_it_in_writing_and_observers_d
     let right = [("about", id), ("fact", "ENFORCEMENT_OPEN"), ("statement", "<b>已履行完毕</b>")];
     let (_, dispute) = officer.post("/console/disputes", &right, 303).await;
     officer.post("/console/disputes", &right, 409).await;
+    let ledger = String::from_utf8(service.command(&["ledger", FIRM]).stdout).unwrap();
+    assert!(ledger.lines().any(|line| line.contains("officer,true") && line.contains("dispute_intake")), "{ledger}");
     let page = officer.get(&dispute, 200).await;
     assert!(page.contains("履约") && page.contains("剩 20 天") && !page.contains("<b>"), "{page}");
     assert!(page.contains("id=\"with\"") && page.contains("id=\"without\""));

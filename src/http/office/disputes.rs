@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use jiff::Timestamp;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::case_page::FieldError;
 use super::clock::{Clock, until};
@@ -16,8 +17,8 @@ use super::{Office, ROOT};
 use crate::decide::{Decider, fact_of_code};
 use crate::domain::dispute::{TEXT_CHARS_MAX, TEXT_CHARS_MIN};
 use crate::domain::{
-    CaseId, DecisionId, DecisionRecord, Dispute, DisputeId, DisputeVerdict, DisputedFact, Dossier, Resolution,
-    SourceKind, Standing,
+    CaseId, DecisionId, DecisionRecord, Dispute, DisputeId, DisputeVerdict, DisputedFact, Dossier, Look, LookId,
+    Resolution, SourceKind, Standing,
 };
 use crate::features;
 use crate::http::words::{self, KNOCK_OUT_CODES, Words, figures};
@@ -195,7 +196,7 @@ fn fact_chosen(value: &str) -> Option<DisputedFact> {
 }
 
 /// The fact in words.
-fn fact_text(fact: &DisputedFact, words: Words) -> String {
+pub(super) fn fact_text(fact: &DisputedFact, words: Words) -> String {
     let Some(source) = fact.source else { return words.t("dispute-fact-decision") };
     let name = words::source_name(words.0, source);
     match (&fact.feature, &fact.part) {
@@ -261,6 +262,9 @@ pub async fn take_in(
         return render_list(StatusCode::UNPROCESSABLE_ENTITY, &reader, &office, false, sent, errors).await;
     };
     let user = signed_in.session.user.name.clone();
+    // First the ledger: what the dispute would change is read from the firm's records.
+    let look = Look::reading(LookId(Uuid::now_v7()), &record, user.clone(), "dispute_intake", Timestamp::now());
+    office.store.enter_look(look).await.map_err(|error| Failure::store(&error, words))?;
     let dispute = decider.draft_dispute(&record, fact, statement, Some(user), Timestamp::now());
     let refused = match decider.open_dispute(&dispute, None).await {
         Ok(_) => return Ok(see_other(&address(dispute.id))),
@@ -348,7 +352,7 @@ fn render(
 }
 
 /// Score, interval, grade and outcome in one line.
-fn standing_text(standing: &Standing, words: Words) -> String {
+pub(super) fn standing_text(standing: &Standing, words: Words) -> String {
     let score = match standing.score_interval {
         Some(interval) => format!("{} ({}–{})", standing.score, interval.low, interval.high),
         None => standing.score.to_string(),
