@@ -238,7 +238,8 @@ async fn a_dispute_comes_back_as_it_was_is_answered_once_and_every_change_past_t
     assert!(
         matches!(store.open_dispute_once(&again, None, 5).await, Err(StoreError::DisputeOpen(earlier)) if earlier == opened.id)
     );
-    let nowhere = about(own, DecisionId(Uuid::now_v7()));
+    let elsewhere = DisputedFact::part(Some(SourceKind::Tax), Some("status"));
+    let nowhere = Dispute { fact: elsewhere, ..about(own, DecisionId(Uuid::now_v7())) };
     assert!(matches!(store.open_dispute_once(&nowhere, None, 5).await, Err(StoreError::Conflict(_))));
     assert_eq!(store.count_disputes(days_later(20)).await.unwrap(), DisputeCounts { open: 1, overdue: 0 });
     assert_eq!(store.count_disputes(days_later(21)).await.unwrap(), DisputeCounts { open: 1, overdue: 1 });

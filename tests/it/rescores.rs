@@ -178,10 +178,7 @@ async fn a_dispute_that_was_upheld_since_the_decision_counts_when_it_is_judged_a
     let (store, judge) = (place.open().await, judge());
     let own = bank(&store, "Bank A").await;
     let record = decided(&store, &judge, own, now(), 4).await;
-    let fact = DisputedFact {
-        pointer: Some("/wage_arrears/0".to_owned()),
-        ..DisputedFact::part(Some(SourceKind::PaymentHistory), Some("wage_arrears"))
-    };
+    let fact = DisputedFact::part(Some(SourceKind::Tax), Some("invoices"));
     let value = record.grounds.dossier.stated(&fact).unwrap();
     let standing = Standing::of(&record.decision);
     let dispute = |verdict, value_sha256: String| Dispute {
@@ -190,7 +187,7 @@ async fn a_dispute_that_was_upheld_since_the_decision_counts_when_it_is_judged_a
         bank: own,
         uscc: FIRM.parse().unwrap(),
         fact: DisputedFact { value_sha256: Some(value_sha256), ..fact.clone() },
-        statement: "工资已经付清".to_owned(),
+        statement: "发票金额有误".to_owned(),
         taken_by: None,
         with: standing.clone(),
         without: None,
@@ -208,7 +205,10 @@ async fn a_dispute_that_was_upheld_since_the_decision_counts_when_it_is_judged_a
     let usual = after(&[]);
     let digest = digest_of_value(&value);
     let upheld = after(&[dispute(DisputeVerdict::Upheld, digest.clone())]);
-    assert!(upheld.score > usual.score, "the finding cost points: {upheld:?} {usual:?}");
+    assert!(
+        usual.score_interval.is_none() && upheld.score_interval.is_some(),
+        "missing, not zero: {upheld:?} {usual:?}"
+    );
     assert_eq!(after(&[dispute(DisputeVerdict::Rejected, digest)]), usual);
     assert_eq!(after(&[dispute(DisputeVerdict::Upheld, "0".repeat(64))]), usual, "another statement");
     store.close().await;
