@@ -127,7 +127,7 @@ impl Engine {
         let vector = features_of(&dossier, &used, on);
         let row: Vec<Value<'static>> = self.row(&vector);
         let score = self.model.score(&row);
-        let evidence = used.all_lines();
+        let evidence = dossier.lines_judged(&used);
         let open = self.open_columns(&vector, &evidence);
         let incomplete = self.incomplete_sources(&open);
         // The lowest and the highest score over all bins of the open columns.

@@ -227,7 +227,7 @@ impl RecordFile {
                 let pointer = format!("/dossier/set_aside/{place}/fact/value_sha256");
                 return Err(Difference { pointer, recorded, computed }.into());
             }
-            same("/decision/evidence", &record.decision.evidence, used.all_lines())?;
+            same("/decision/evidence", &record.decision.evidence, dossier.lines_judged(&used))?;
             same("/features", &record.grounds.features, features_of(dossier, &used, on).by_name())?;
         }
         let points = self.extract.verify(&model)?;

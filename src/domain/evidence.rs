@@ -217,7 +217,12 @@ pub struct Contradicted {
 impl EvidenceLine {
     /// Whether this part of the record is not there to be seen.
     pub fn lacks(&self, part: &str) -> bool {
-        !self.status.has_record() || self.missing_parts().any(|missing| missing == part)
+        !self.status.has_record() || self.is_set_aside() || self.missing_parts().any(|missing| missing == part)
+    }
+
+    /// Whether all that the source says is set aside.
+    pub fn is_set_aside(&self) -> bool {
+        self.set_aside.iter().any(|place| place == set_aside::WHOLE)
     }
 
     /// The parts that are not there though a record is: not shared, not covered, or set aside.

@@ -311,7 +311,8 @@ fn missing_text(feature: &Feature, decision: &Decision, language: Language) -> S
     let name = feature.label(language);
     let line = decision.evidence.iter().find(|line| line.source == feature.source);
     let left_out = |line: &EvidenceLine| {
-        line.set_aside.iter().any(|place| [feature.part, feature.name, "record"].contains(&place.as_str()))
+        line.is_set_aside()
+            || [feature.part, feature.name].iter().any(|of| line.set_aside.iter().any(|place| place == of))
     };
     if line.is_some_and(left_out) {
         return words::text(language, "reason-left-out", &[("name", name.into())]);

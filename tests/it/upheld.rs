@@ -189,6 +189,11 @@ async fn a_part_a_feature_a_row_of_a_month_and_a_whole_source_can_be_left_out_an
         verified(&service, &bank, &decision).await;
     }
     assert_eq!(decision["disputes"].as_array().unwrap().len(), 4);
+    // The ledger and the answer tell what the department has answered, used or not.
+    assert_eq!(decision["evidence"][1]["status"], "fresh");
+    let social =
+        decision["refer_reasons"].as_array().unwrap().iter().find(|r| r["code"] == "EVIDENCE_MISSING").unwrap();
+    assert!(social["text"].as_str().unwrap().contains("a dispute was upheld"), "{social}");
     assert!(codes(&decision).contains(&"KNOCK_OUT_UNCHECKED") || codes(&decision).contains(&"EVIDENCE_MISSING"));
     store.close().await;
 }

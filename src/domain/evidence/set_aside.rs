@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Dossier, SourceKind};
+use super::{Dossier, EvidenceLine, SourceKind};
 use crate::domain::{DisputeId, DisputedFact};
 
 /// Parts whose rows stand for themselves: each is an event, and a row that is not there says nothing.
 const EVENTS: [&str; 2] = ["wage_arrears", "enforcements"];
+
+/// What is left out where it is all that a source says.
+pub(super) const WHOLE: &str = "record";
 
 /// A fact that is left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +52,12 @@ impl DisputedFact {
         match (&self.feature, &self.part, self.event()) {
             (Some(feature), ..) => feature.clone(),
             (None, Some(part), Some(row)) => format!("{part}/{row}"),
+            // Without its months there is no record of social insurance.
+            (None, Some(part), None) if self.source == Some(SourceKind::SocialInsurance) && part == "months" => {
+                WHOLE.to_owned()
+            }
             (None, Some(part), None) => part.clone(),
-            (None, None, _) => "record".to_owned(),
+            (None, None, _) => WHOLE.to_owned(),
         }
     }
 
@@ -134,6 +141,18 @@ impl Dossier {
             }
         }
         Cow::Owned(used)
+    }
+
+    /// The lines of an answer for which `used` was judged. A source that is left out as a whole stands there as it answered.
+    pub fn lines_judged(&self, used: &Dossier) -> Vec<EvidenceLine> {
+        let answered = self.lines();
+        let mut lines = used.all_lines();
+        for line in lines.iter_mut().filter(|line| line.is_set_aside()) {
+            if let Some(answered) = answered.iter().find(|answered| answered.source == line.source) {
+                line.clone_from(answered);
+            }
+        }
+        lines
     }
 
     /// Whether this feature is set aside.

@@ -480,6 +480,7 @@ dispute-error-fact = Choose what is disputed from the list.
 dispute-error-open = This is disputed already.
 dispute-error-limit = { $most } disputes on this part of the firm's data are open already; answer one of them first.
 dispute-left-out = The office has found the firm right. The department still states the fact as it was, so it counts here neither for the score nor as a knock-out: it is treated as missing until the department puts it right.
+evidence-status-left_out = left out, a dispute was upheld
 evidence-left-out = Left out, because a dispute was upheld and the department has not put it right: { $parts }. It counts neither for the score nor as a knock-out.
 dispute-error-text = Write { $minimum } to { $maximum } characters; these are { $length }.
 dispute-error-resolved = The dispute was answered meanwhile; what you wrote was not recorded.

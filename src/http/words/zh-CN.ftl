@@ -444,6 +444,7 @@ dispute-error-fact = 请从列表中选择异议事项。
 dispute-error-open = 该事项已有异议在处理。
 dispute-error-limit = 该企业此项数据已有 { $most } 项异议待答复，请先答复。
 dispute-left-out = 异议成立。部门尚未更正该事实，本决定不将其计入评分，也不据其否决；在部门更正之前按缺失处理。
+evidence-status-left_out = 异议成立，未予采用
 evidence-left-out = 异议成立而部门尚未更正，未予采用：{ $parts }。不计入评分，也不作为否决依据。
 dispute-error-text = 请填写 { $minimum } 至 { $maximum } 个字，现为 { $length } 个字。
 dispute-error-resolved = 该异议已有答复，您填写的内容没有保存。
