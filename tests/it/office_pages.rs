@@ -470,6 +470,7 @@ async fn a_case_shows_the_disputes_about_the_firm_and_what_was_judged_again() {
     let page = officer.get(&path).await.text().await.unwrap();
     let link = format!("/console/disputes/{}", dispute.id);
     assert!(page.contains(section) && page.contains(&link) && page.contains("待答复"), "{page}");
+    assert!(page.contains("税务部门：欠缴"), "{page}");
     assert!(page.contains("该企业的异议与重评") && page.contains("重评后： 评分 777"), "{page}");
     let mut observer = Visitor::logged_in(&console, Role::Observer).await;
     let page = observer.get(&path).await.text().await.unwrap();

@@ -310,8 +310,8 @@ async fn a_date_that_a_department_stated_by_mistake_is_forgotten_by_a_command_wh
     let payments = Department::start(Behaviour::json(reply(0))).await;
     let url = payments.base_url();
     let patient = [
-        ("YUXIN_SOURCES__PAYMENT_HISTORY__BASE_URL", url.as_str()),
         ("YUXIN_SOURCES__CONNECT_TIMEOUT_MS", "5000"),
+        ("YUXIN_SOURCES__PAYMENT_HISTORY__BASE_URL", url.as_str()),
         ("YUXIN_SOURCES__TRY_TIMEOUT_MS", "5000"),
         ("YUXIN_SOURCES__GATHER_TIMEOUT_MS", "10000"),
     ];

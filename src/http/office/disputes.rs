@@ -205,9 +205,24 @@ pub(super) fn fact_text(fact: &DisputedFact, words: Words) -> String {
             format!("{name}: {label}")
         }
         (None, Some(part)) => {
-            words.with("dispute-fact-part", &[("source", name.into()), ("part", part.as_str().into())])
+            let place = fact.row().map_or_else(|| part.clone(), |row| format!("{part}/{row}"));
+            words.with("dispute-fact-part", &[("source", name.into()), ("part", place_text(&place, words).into())])
         }
         (None, None) => words.with("dispute-fact-source", &[("source", name.into())]),
+    }
+}
+
+/// A place of a record in words: a feature, a part, or a row of a part, counted from 1.
+pub(super) fn place_text(place: &str, words: Words) -> String {
+    if let Some(feature) = features::by_name(place) {
+        return feature.label(words.0).to_owned();
+    }
+    let (part, row) = place.split_once('/').map_or((place, None), |(part, row)| (part, row.parse::<usize>().ok()));
+    let key = format!("part-{part}");
+    let name = if words::has(&key) { words.t(&key) } else { part.to_owned() };
+    match row {
+        Some(row) => words.with("part-row", &[("part", name.into()), ("row", (row + 1).into())]),
+        None => name,
     }
 }
 
@@ -395,5 +410,24 @@ pub async fn resolve(
             render(StatusCode::CONFLICT, &reader, &dispute, &sent, warning, Vec::new())
         }
         Err(error) => Err(Failure::store(&error, words)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Language;
+
+    #[test]
+    fn every_part_that_can_be_disputed_has_a_name_in_both_languages() {
+        for source in SourceKind::ALL {
+            for part in Dossier::parts_of(source) {
+                for language in [Language::ZhCn, Language::En] {
+                    assert_ne!(place_text(part, Words(language)), *part, "{part}");
+                }
+            }
+        }
+        assert_eq!(place_text("enforcements/0", Words(Language::En)), "Court enforcement, no. 1");
+        assert_eq!(place_text("record", Words(Language::ZhCn)), "全部数据");
     }
 }

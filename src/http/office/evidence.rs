@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::chart::{Chart, Drawing, Series, Shape, draw};
+use super::disputes::place_text;
 use std::collections::BTreeMap;
 
 use crate::domain::DecisionRecord;
@@ -10,7 +11,6 @@ use crate::domain::evidence::{
     EvidenceLine, Filing, PaymentHistoryRecord, SocialInsuranceRecord, TaxKind, TaxRecord, TaxpayerStatus,
 };
 use crate::domain::{Dossier, EvidenceStatus, Fen, Month, SourceKind};
-use crate::features;
 use crate::http::words::{self, Words, figures};
 
 /// Months on a chart.
@@ -133,7 +133,7 @@ fn view(line: EvidenceLine, told: Told<'_>) -> SourceView {
         EvidenceStatus::Fresh | EvidenceStatus::Cached => {}
     }
     if !line.set_aside.is_empty() {
-        let parts = line.set_aside.iter().map(|place| part_name(place, words)).collect::<Vec<_>>();
+        let parts = line.set_aside.iter().map(|place| place_text(place, words)).collect::<Vec<_>>();
         remarks.push(words.with("evidence-left-out", &[("parts", parts.join(&words.t("separator")).into())]));
     }
     if !told.missing.is_empty() {
@@ -293,14 +293,6 @@ fn chart_payments(record: &PaymentHistoryRecord, months: &[Month], told: &mut To
         let days = |month| loans.iter().find(|l| l.month == month).map(|l| f64::from(l.days_past_due));
         let series = vec![Series { name: words.t("chart-days-past-due"), values: by_month(months, days) }];
         told.chart("chart-days-past-due", "chart-days-past-due-axis", Shape::Bars, months, series);
-    }
-}
-
-/// A place of a record, as the page names it.
-fn part_name(place: &str, words: Words) -> String {
-    match features::by_name(place) {
-        Some(feature) => feature.label(words.0).to_owned(),
-        None => place.to_owned(),
     }
 }
 
