@@ -251,7 +251,9 @@ impl OpenDispute {
             if same && *bank == self.row.bank {
                 return Err(StoreError::DisputeOpen(row.parse("id", id)?));
             }
-            on_part += u32::from((fact.source, &fact.part) == (self.fact.source, &self.fact.part));
+            // Who disputes a decision as a whole is told of by nobody else, and must not be kept from it by other banks.
+            let counts = fact.source.is_some() || *bank == self.row.bank;
+            on_part += u32::from(counts && (fact.source, &fact.part) == (self.fact.source, &self.fact.part));
         }
         if on_part >= self.most { Err(StoreError::TooManyDisputes(self.most)) } else { Ok(()) }
     }
