@@ -35,7 +35,7 @@ use crate::outbox::{Outbox, OutboxError};
 use crate::policy::{DEFAULT_POLICY, Policy, PolicyError};
 use crate::settings::{DEFAULT_MODEL_FILE, DEFAULT_POLICY_FILE, Settings};
 use crate::sources::{Sources, SourcesError};
-use crate::store::{Change, CheckpointError, CheckpointKeeper, Store, StoreError};
+use crate::store::{Change, CheckpointError, CheckpointKeeper, RejectedLimits, Store, StoreError};
 
 /// The shipped model, for where no file is at its place.
 const BUILT_IN_MODEL: &[u8] = include_bytes!("../models/district-scorecard.json");
@@ -127,7 +127,9 @@ impl App {
         let store = Store::open(settings.store.url.expose_secret(), metrics.clone()).await?;
         store.warm().await;
         let readiness = Readiness::default();
-        let decider = web::Data::new(Decider::new(store.clone(), sources, metrics.clone(), engine));
+        let decider = Decider::new(store.clone(), sources, metrics.clone(), engine);
+        let decider = web::Data::new(decider.with_open_disputes(settings.disputes.open_max));
+        store.limit_rejected(rejected_limits(&settings));
         let outbox = Outbox::new(store.clone(), &settings.webhooks, metrics.clone())?;
         let batches = web::Data::new(Batches::new(store.clone(), batch_limits(&settings)));
         let pace = web::Data::new(Pace::default());
@@ -220,6 +222,16 @@ impl App {
         drain.abort();
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// How much of rejected replies is kept, by the settings.
+fn rejected_limits(settings: &Settings) -> RejectedLimits {
+    let s = &settings.sources;
+    RejectedLimits {
+        reply_bytes: s.rejected_reply_bytes_max,
+        firm_bytes: s.rejected_firm_bytes_max,
+        total_bytes: s.rejected_total_bytes_max,
     }
 }
 

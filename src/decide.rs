@@ -28,12 +28,16 @@ use asking::open_case;
 pub use asking::{Asker, DecideError, Decided};
 pub use departments::SourceHealth;
 use departments::keeping_rejected;
+use disputes::setting_aside;
 pub use disputes::{fact_of_code, reason_rests_on};
 pub use engine::{Engine, EngineError, Occasion};
 use open_look::OpenLook;
 pub use rescore::{RescoreCounts, rescore_due};
 use turns::Turns;
-pub use verify::{Difference, Extract, RecordFile, VerifyError};
+pub use verify::{Difference, Extract, NOT_CHECKED, RecordFile, VerifyError};
+
+/// The open disputes on one part of one firm's record, unless told otherwise: the default of `disputes.open_max`.
+const OPEN_DISPUTES_MAX: u32 = 5;
 
 /// Makes decisions online: asks the departments, judges, records.
 pub struct Decider {
@@ -43,6 +47,7 @@ pub struct Decider {
     engine: RwLock<Arc<Engine>>,
     turns: Turns,
     appraisals: Appraisals,
+    open_disputes_max: u32,
 }
 
 impl Decider {
@@ -51,7 +56,13 @@ impl Decider {
         metrics.model_serving(engine.model().id(), engine.model().sha256());
         let sources = RwLock::new(Arc::new(keeping_rejected(sources, &store)));
         let engine = RwLock::new(Arc::new(engine));
-        Decider { store, sources, metrics, engine, turns: Turns::default(), appraisals: Appraisals::default() }
+        let (turns, appraisals) = (Turns::default(), Appraisals::default());
+        Decider { store, sources, metrics, engine, turns, appraisals, open_disputes_max: OPEN_DISPUTES_MAX }
+    }
+
+    /// The same with so many disputes that may be open on one part of what one department says of one firm.
+    pub fn with_open_disputes(self, most: u32) -> Decider {
+        Decider { open_disputes_max: most, ..self }
     }
 
     /// The engine that is serving.
@@ -108,6 +119,7 @@ impl Decider {
         let now = now.saturating_add(SignedDuration::try_from(started.elapsed()).unwrap_or_default()).unwrap_or(now);
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };
         let firm = self.store.firm_on_record(&dossier.uscc).await?;
+        let dossier = setting_aside(dossier, &firm.disputes, china_date(now));
         let appraisal = self.appraisals.of(&engine, dossier, china_date(now));
         let record = engine.marked(engine.rule(occasion, &appraisal), &firm.disputes);
         let case = open_case(asker, &record);

@@ -1,5 +1,7 @@
 //! Settings: commented defaults compiled in, then a file, then the environment. Anything bad or unknown refuses to start.
 
+mod sources;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::domain::SourceKind;
+pub use sources::{SourceSettings, SourcesSettings};
 
 /// The defaults, documented line by line.
 pub const DEFAULTS: &str = include_str!("../config/yuxin.toml");
@@ -36,6 +38,7 @@ pub struct Settings {
     pub batches: BatchesSettings,
     pub portfolio: PortfolioSettings,
     pub sources: SourcesSettings,
+    pub disputes: DisputesSettings,
     pub webhooks: WebhooksSettings,
 }
 
@@ -136,28 +139,12 @@ pub struct PortfolioSettings {
     pub rescore_every_days: u32,
 }
 
-/// `[sources]`
+/// `[disputes]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)] // as above
-pub struct SourcesSettings {
-    pub connectors: PathBuf,
-    pub connect_timeout_ms: u64,
-    pub try_timeout_ms: u64,
-    pub gather_timeout_ms: u64,
-    pub body_bytes_max: usize,
-    pub breaker_failures: usize,
-    pub breaker_open_ms: u64,
-    pub rejected_keep_days: u32,
-    pub concurrent_max: usize,
-    pub cache_seconds: u64,
-    pub cache_seconds_max: u64,
-    pub cache_absent_seconds: u64,
-    pub cache_stale_seconds: u64,
-    pub cache_entries_max: usize,
-    pub tax: SourceSettings,
-    pub social_insurance: SourceSettings,
-    pub payment_history: SourceSettings,
+pub struct DisputesSettings {
+    pub open_max: u32,
 }
 
 /// `[webhooks]`
@@ -176,27 +163,6 @@ pub struct WebhooksSettings {
     pub retry_schedule: String,
     pub disable_after_days: u32,
     pub keep_days: u32,
-}
-
-/// `[sources.tax]` and its like.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // as above
-pub struct SourceSettings {
-    pub base_url: String,
-    pub path: String,
-    pub stale_after_days: i32,
-}
-
-impl SourcesSettings {
-    /// The settings of one source; of an optional one those of the source that it fills.
-    pub fn of(&self, source: SourceKind) -> &SourceSettings {
-        match source {
-            SourceKind::Tax | SourceKind::Registry => &self.tax,
-            SourceKind::SocialInsurance => &self.social_insurance,
-            SourceKind::PaymentHistory | SourceKind::Court | SourceKind::Utilities => &self.payment_history,
-        }
-    }
 }
 
 /// Settings that cannot be used.
@@ -248,73 +214,7 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        fn refuse(key: impl Into<String>, value: &dyn ToString, hint: &'static str) -> Result<(), SettingsError> {
-            Err(SettingsError::Value { key: key.into(), value: value.to_string(), hint })
-        }
-        let s = &self.sources;
-        if !(1..=60_000).contains(&s.connect_timeout_ms) {
-            return refuse("sources.connect_timeout_ms", &s.connect_timeout_ms, "it must lie between 1 and 60000");
-        }
-        if !(1..=60_000).contains(&s.try_timeout_ms) {
-            return refuse("sources.try_timeout_ms", &s.try_timeout_ms, "it must lie between 1 and 60000");
-        }
-        if s.gather_timeout_ms < s.try_timeout_ms || s.gather_timeout_ms > 60_000 {
-            return refuse(
-                "sources.gather_timeout_ms",
-                &s.gather_timeout_ms,
-                "it must lie between try_timeout_ms and 60000",
-            );
-        }
-        if !(1024..=64 << 20).contains(&s.body_bytes_max) {
-            return refuse("sources.body_bytes_max", &s.body_bytes_max, "it must lie between 1024 and 67108864");
-        }
-        if s.breaker_failures == 0 {
-            return refuse("sources.breaker_failures", &s.breaker_failures, "it must be at least 1");
-        }
-        if !(1..=3650).contains(&s.rejected_keep_days) {
-            return refuse("sources.rejected_keep_days", &s.rejected_keep_days, "it must lie between 1 and 3650");
-        }
-        if !(1..=4096).contains(&s.concurrent_max) {
-            return refuse("sources.concurrent_max", &s.concurrent_max, "it must lie between 1 and 4096");
-        }
-        if s.cache_seconds_max > 604_800 {
-            return refuse(
-                "sources.cache_seconds_max",
-                &s.cache_seconds_max,
-                "it must lie between 0 and 604800, a week",
-            );
-        }
-        if s.cache_seconds > s.cache_seconds_max {
-            return refuse("sources.cache_seconds", &s.cache_seconds, "it must lie between 0 and cache_seconds_max");
-        }
-        if s.cache_absent_seconds > 300 {
-            return refuse("sources.cache_absent_seconds", &s.cache_absent_seconds, "it must lie between 0 and 300");
-        }
-        if s.cache_stale_seconds > 604_800 {
-            return refuse(
-                "sources.cache_stale_seconds",
-                &s.cache_stale_seconds,
-                "it must lie between 0 and 604800, a week",
-            );
-        }
-        if !(1..=1_000_000).contains(&s.cache_entries_max) {
-            return refuse("sources.cache_entries_max", &s.cache_entries_max, "it must lie between 1 and 1000000");
-        }
-        for source in SourceKind::ALL {
-            let of = s.of(source);
-            let key = |name: &str| format!("sources.{source}.{name}");
-            let url = is_web_address(&of.base_url);
-            if !url {
-                // The value may hold a password.
-                return refuse(key("base_url"), &"not an address", "it must begin with http:// or https://");
-            }
-            if !of.path.starts_with('/') || !of.path.contains("{uscc}") {
-                return refuse(key("path"), &of.path, "it must begin with / and contain {uscc}");
-            }
-            if !(1..=3650).contains(&of.stale_after_days) {
-                return refuse(key("stale_after_days"), &of.stale_after_days, "it must lie between 1 and 3650");
-            }
-        }
+        self.sources.check()?;
         if !(1024..=64 << 20).contains(&self.server.body_bytes_max) {
             return refuse(
                 "server.body_bytes_max",
@@ -340,6 +240,9 @@ impl Settings {
                 &self.portfolio.rescore_every_days,
                 "it must lie between 0 and 3650",
             );
+        }
+        if !(1..=100).contains(&self.disputes.open_max) {
+            return refuse("disputes.open_max", &self.disputes.open_max, "it must lie between 1 and 100");
         }
         if self.server.workers > 1024 {
             return refuse("server.workers", &self.server.workers, "it must lie between 0 and 1024");
@@ -422,13 +325,14 @@ impl Settings {
     }
 }
 
-fn is_web_address(url: &str) -> bool {
-    url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).is_some_and(|rest| !rest.is_empty())
-}
-
 /// The `YUXIN_` variables that are settings; `YUXIN_DATA` names a data folder for tests and benchmarks.
 fn yuxin_environment() -> std::collections::HashMap<String, String> {
     std::env::vars().filter(|(key, _)| key.starts_with("YUXIN_") && key != "YUXIN_DATA").collect()
+}
+
+/// Says which setting is out of its range.
+fn refuse(key: impl Into<String>, value: &dyn ToString, hint: &'static str) -> Result<(), SettingsError> {
+    Err(SettingsError::Value { key: key.into(), value: value.to_string(), hint })
 }
 
 #[cfg(test)]
@@ -449,6 +353,9 @@ mod tests {
             ("[server]\nlisten = \"everywhere\"", "server.listen"),
             ("[sources]\ngather_timeout_ms = 10", "sources.gather_timeout_ms"),
             ("[sources]\nrejected_keep_days = 0", "sources.rejected_keep_days"),
+            ("[sources]\nrejected_reply_bytes_max = 16777217", "sources.rejected_reply_bytes_max"),
+            ("[sources]\nrejected_firm_bytes_max = 3\nrejected_total_bytes_max = 2", "sources.rejected_firm_bytes_max"),
+            ("[disputes]\nopen_max = 0", "disputes.open_max"),
             ("[sources.tax]\nbase_url = \"ftp://x\"", "base_url"),
             ("[sources.tax]\npath = \"/firms\"", "{uscc}"),
             ("[sources]\nconcurrent_max = 0", "sources.concurrent_max"),

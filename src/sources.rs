@@ -165,7 +165,8 @@ impl Sources {
             evidence_if_connected(self.utilities.as_ref(), &look),
         );
         let (uscc, scope) = (pass.uscc().clone(), pass.scope());
-        let main = Dossier { uscc, tax, social_insurance, payment_history, others: Vec::new() };
+        let (others, set_aside) = (Vec::new(), Vec::new());
+        let main = Dossier { uscc, tax, social_insurance, payment_history, others, set_aside };
         // Trimmed first: an optional department fills what it is itself covered for, and nothing else.
         let Dossier { uscc, mut tax, social_insurance, mut payment_history, .. } = scope.trim(main);
         let others = [
@@ -174,7 +175,7 @@ impl Sources {
             utilities.map(|part| parts::utilities(&mut payment_history, part, scope)),
         ];
         let others = others.into_iter().flatten().collect();
-        Dossier { uscc, tax, social_insurance, payment_history, others }
+        Dossier { uscc, tax, social_insurance, payment_history, others, set_aside: Vec::new() }
     }
 
     /// Whether all that `pass` covers is kept and as good as a new answer: then [`Sources::gather`] asks no department.

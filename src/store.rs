@@ -21,6 +21,7 @@ mod database;
 mod decisions;
 mod deliveries;
 mod disputes;
+mod forgotten;
 mod held_keys;
 mod idempotency;
 mod jobs;
@@ -42,7 +43,7 @@ mod users;
 mod webhooks;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use thiserror::Error;
@@ -53,10 +54,12 @@ use self::known::Known;
 use self::passwords::Passwords;
 use self::schema::Wanted;
 use self::writer::{Write, Writer};
-use crate::domain::ConsentRefusal;
+use crate::domain::{ConsentRefusal, DisputeId};
 use crate::observe::Metrics;
 
-pub use audit::{AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, PublicKey, SigningKey};
+pub use audit::{
+    AuditProblem, AuditReport, Checkpoint, CheckpointError, CheckpointKeeper, DecisionLink, PublicKey, SigningKey,
+};
 pub use batch_rows::{DecidedRow, FailedRow, RowEnd, Taken, TakenRow};
 pub use batches::NewBatch;
 pub use changes::Change;
@@ -72,7 +75,7 @@ pub use looks::LedgerLine;
 pub use outbox::OutboxCounts;
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 pub use queue::{CaseCounts, CaseFilter, CasePage};
-pub use rejected::RejectedLine;
+pub use rejected::{RejectedLimits, RejectedLine};
 pub use replays::{Queued, Replay};
 pub use sessions::{LogIn, Session};
 pub use users::UserInfo;
@@ -92,6 +95,7 @@ struct Parts {
     holder: KeyHolder,
     passwords: Passwords,
     metrics: Metrics,
+    rejected_limits: OnceLock<RejectedLimits>,
 }
 
 /// What went wrong in the store. No text in here names a firm.
@@ -130,7 +134,10 @@ pub enum StoreError {
     NoSuchDispute,
     /// The same fact of the same decision is disputed already, and not yet answered.
     #[error("this fact is disputed already")]
-    DisputeOpen,
+    DisputeOpen(DisputeId),
+    /// So many disputes on this part of what the department says of the firm are open; one must be answered first.
+    #[error("{0} disputes on this part of what the department says of the firm are open; one must be answered first")]
+    TooManyDisputes(u32),
     /// The dispute has been answered.
     #[error("the dispute has been answered")]
     DisputeResolved,
@@ -154,7 +161,15 @@ impl Store {
         let known = Arc::new(Known::default());
         let writer = Writer::start(database.clone(), Arc::clone(&known), metrics.clone());
         let holder = KeyHolder::start(database.key_pool());
-        Store(Arc::new(Parts { database, known, writer, holder, passwords: Passwords::new(), metrics }))
+        Store(Arc::new(Parts {
+            database,
+            known,
+            writer,
+            holder,
+            passwords: Passwords::new(),
+            metrics,
+            rejected_limits: OnceLock::new(),
+        }))
     }
 
     /// Opens the store that `url` names, `sqlite://PATH` or `postgres://…`: makes the file and its folder, brings the

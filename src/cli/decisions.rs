@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use jiff::Timestamp;
+use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::write_out;
-use crate::domain::{DecisionId, Look, LookId};
-use crate::store::{Store, StoreError};
+use crate::domain::{DecisionId, DecisionRecord, Look, LookId};
+use crate::store::{DecisionLink, Store, StoreError};
 
 /// Records of decisions.
 #[derive(Debug, Subcommand)]
@@ -42,6 +43,14 @@ pub enum DecisionsError {
     Write(String),
 }
 
+/// A record with the row of the audit chain that speaks of it.
+#[derive(Serialize)]
+struct Exported<'a> {
+    #[serde(flatten)]
+    record: &'a DecisionRecord,
+    chain: Option<&'a DecisionLink>,
+}
+
 /// Does what the command says.
 ///
 /// # Errors
@@ -49,7 +58,8 @@ pub enum DecisionsError {
 pub async fn run(command: DecisionsCommand, store: &Store) -> Result<(), DecisionsError> {
     let DecisionsCommand::Export { id, out } = command;
     let record = store.decision_for_office(id).await?.ok_or(DecisionsError::NoSuchDecision(id))?;
-    let mut text = serde_json::to_string_pretty(&record)?;
+    let chain = store.link_of(id).await?;
+    let mut text = serde_json::to_string_pretty(&Exported { record: &record, chain: chain.as_ref() })?;
     text.push('\n');
     let (look, who) = (LookId(Uuid::now_v7()), "yuxin decisions export".to_owned());
     let look = Look::reading(look, &record, who, "record_export", Timestamp::now());

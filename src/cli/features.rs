@@ -128,6 +128,7 @@ fn dossier(
         social_insurance: evidence(social_insurance, |r| r.as_of),
         payment_history: evidence(payment_history, |r| r.as_of),
         others: Vec::new(),
+        set_aside: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::decide::{RecordFile, VerifyError as Unverified};
+use crate::decide::{NOT_CHECKED, RecordFile, VerifyError as Unverified};
 use crate::domain::decision::CharacteristicPoints;
 use crate::model::{Model, ModelError};
 use crate::policy::{Policy, PolicyError};
@@ -66,6 +66,17 @@ pub fn run(args: &VerifyArgs) -> Result<(), VerifyError> {
         "points, score, probability, grade, interval and the model's reasons"
     };
     eprintln!("decision {} is verified: {what} follow from {from}, bit by bit", file.id());
+    match (file.chain(), file.has_records()) {
+        (Some(row), _) => eprintln!(
+            "every value in the file is the one that row {0} of the audit chain speaks of; whether the store holds that row, \
+             `yuxin audit verify --noted {0}:{1}` says",
+            row.seq, row.hash
+        ),
+        (None, true) => eprintln!(
+            "not checked, because the file names no row of the audit chain: id, bank, consent, purpose and term; export it again"
+        ),
+        (None, false) => eprintln!("not checked, because this is a bank's copy: {}", NOT_CHECKED.join(", ")),
+    }
     Ok(())
 }
 

@@ -1,12 +1,17 @@
 //! Disputes on the path of a decision: what an answer would be without a disputed fact, and taking a dispute in.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::{Decider, Engine, Occasion};
-use crate::domain::{CaseId, DecisionRecord, Dispute, DisputeId, DisputeMark, DisputedFact, SourceKind, Standing};
-use crate::features::{self, Feature};
-use crate::store::StoreError;
+use crate::domain::evidence::{SetAside, digest_of_value};
+use crate::domain::{
+    CaseId, DecisionRecord, Dispute, DisputeId, DisputeMark, DisputeVerdict, DisputedFact, Dossier, SourceKind,
+    Standing, china_date,
+};
+use crate::features;
+use crate::store::{Committed, IdempotencyEntry, StoreError};
 
 /// Facts that a knock-out rests on: its code, the source, the part of the record.
 const KNOCK_OUTS: [(&str, SourceKind, &str); 3] = [
@@ -23,10 +28,11 @@ pub fn fact_of_code(code: &str) -> Option<DisputedFact> {
             feature: Some(feature.name.to_owned()),
             part: Some(feature.part.to_owned()),
             pointer: None,
+            value_sha256: None,
         });
     }
     let (_, source, part) = KNOCK_OUTS.into_iter().find(|(known, ..)| known.eq_ignore_ascii_case(code))?;
-    Some(DisputedFact { source: Some(source), feature: None, part: Some(part.to_owned()), pointer: None })
+    Some(DisputedFact::part(Some(source), Some(part)))
 }
 
 /// Whether a reason rests on a disputed fact.
@@ -36,9 +42,46 @@ pub fn reason_rests_on(code: &str, fact: &DisputedFact) -> bool {
     fact.covers(source, part, of_reason.feature.as_deref())
 }
 
-/// Whether a feature is computed from a disputed fact.
-pub(super) fn rests_on(feature: &Feature, fact: &DisputedFact) -> bool {
-    fact.covers(feature.source, feature.part, Some(feature.name))
+/// SHA-256 of what is stated as a fact on that day, or of what comes out as a feature; `None` where nothing does.
+fn digest_of(fact: &DisputedFact, dossier: &Dossier, on: Date) -> Option<String> {
+    let value = match &fact.feature {
+        Some(feature) => features::extract(dossier, on).get(feature).map(serde_json::Value::from),
+        None => dossier.stated(fact),
+    };
+    value.map(|value| digest_of_value(&value))
+}
+
+/// The fact as it stands in the dossier; `None` where the department states something else by now.
+fn still_stated(fact: &DisputedFact, dossier: &Dossier, on: Date) -> Option<DisputedFact> {
+    match fact.feature {
+        Some(_) => {
+            (fact.value_sha256.is_some() && fact.value_sha256 == digest_of(fact, dossier, on)).then(|| fact.clone())
+        }
+        None => dossier.find(fact, &dossier.set_aside),
+    }
+}
+
+/// The dossier in which every fact is set aside that the office has found the firm right about and that the department still
+/// states as it was disputed.
+pub(super) fn setting_aside(mut dossier: Dossier, disputes: &[Dispute], on: Date) -> Dossier {
+    dossier.set_aside.clear();
+    // The oldest first, so that the order does not depend on how they were found.
+    let mut upheld: Vec<&Dispute> = disputes.iter().filter(|dispute| dispute.upheld()).collect();
+    upheld.sort_unstable_by_key(|dispute| dispute.id.0);
+    for dispute in upheld {
+        if let Some(fact) = still_stated(&dispute.fact, &dossier, on) {
+            dossier.set_aside.push(SetAside { dispute: dispute.id, fact });
+        }
+    }
+    dossier
+}
+
+/// The first fact of a recorded dossier that is set aside and was not stated so: its place in the list.
+pub(super) fn wrongly_set_aside(dossier: &Dossier, on: Date) -> Option<usize> {
+    let stated = |aside: &SetAside| {
+        aside.fact.value_sha256.is_some() && aside.fact.value_sha256 == digest_of(&aside.fact, dossier, on)
+    };
+    dossier.set_aside.iter().position(|aside| !stated(aside))
 }
 
 impl Engine {
@@ -48,31 +91,47 @@ impl Engine {
     }
 
     /// How it stands without a fact: what is computed from it is missing, and open within the interval of the score. `None` for a
-    /// dispute about the decision as a whole.
+    /// dispute about the decision as a whole, and where the evidence does not hold the disputed row.
     pub fn standing_without(&self, record: &DecisionRecord, fact: &DisputedFact) -> Option<Standing> {
-        let source = fact.source?;
-        let dossier = match fact.feature {
-            // One feature of several from the same part: the part itself stays.
-            Some(_) => record.grounds.dossier.clone(),
-            None => record.grounds.dossier.clone().without(source, fact.part.as_deref()),
+        fact.source?;
+        let mut dossier = record.grounds.dossier.clone();
+        // A row stands elsewhere in another decision's evidence, or not at all; anything else is where it is.
+        let fact = match (fact.row(), &fact.value_sha256) {
+            (Some(_), Some(_)) => dossier.find(fact, &dossier.set_aside)?,
+            _ => fact.clone(),
         };
-        let judged = self.judge_without(occasion(record, record.decision.decided_at), dossier, Some(fact));
-        Some(Standing::of(&judged.decision))
+        dossier.set_aside.push(SetAside { dispute: DisputeId(Uuid::nil()), fact });
+        Some(Standing::of(&self.judge(occasion(record, record.decision.decided_at), dossier).decision))
     }
 
-    /// The record with open disputes on facts of the firm marked in it, each with what the answer would be without the fact.
+    /// The record with disputes on facts of the firm marked in it: open ones, each with what the answer would be without the fact,
+    /// and those that the office upheld, whose facts are set aside.
     pub fn marked(&self, mut record: DecisionRecord, disputes: &[Dispute]) -> DecisionRecord {
-        let open = disputes.iter().filter(|dispute| dispute.resolution.is_none() && dispute.fact.source.is_some());
-        record.decision.disputes = open.map(|d| d.mark(self.standing_without(&record, &d.fact))).collect();
+        let mark = |dispute: &Dispute| {
+            let aside = record.grounds.dossier.set_aside.iter().find(|aside| aside.dispute == dispute.id);
+            match (aside, &dispute.resolution, dispute.fact.source) {
+                (Some(aside), ..) => Some(DisputeMark { fact: aside.fact.clone(), ..dispute.mark(None) }),
+                (None, None, Some(_)) => Some(dispute.mark(self.standing_without(&record, &dispute.fact))),
+                _ => None,
+            }
+        };
+        record.decision.disputes = disputes.iter().filter_map(mark).collect();
         record
     }
 
-    /// What a decision that is shown now says of disputes about its firm: those that are open, and the bank's own on this very
-    /// decision whatever became of them.
+    /// What a decision that is shown now says of disputes about its firm: those that are open, those whose facts it sets aside, and
+    /// the bank's own on this very decision whatever became of them.
     pub fn marks(&self, record: &DecisionRecord, disputes: &[Dispute]) -> Vec<DisputeMark> {
         let decision = &record.decision;
         let own = |dispute: &Dispute| dispute.decision == decision.id && dispute.bank == decision.bank;
-        let told = |dispute: &&Dispute| own(dispute) || (dispute.resolution.is_none() && dispute.fact.source.is_some());
+        let aside = |dispute: &Dispute| {
+            let of = decision.disputes.iter().find(|mark| mark.dispute == dispute.id);
+            of.filter(|mark| mark.verdict == Some(DisputeVerdict::Upheld))
+        };
+        let told = |dispute: &&Dispute| {
+            let open = dispute.resolution.is_none() && dispute.fact.source.is_some();
+            own(dispute) || open || aside(dispute).is_some()
+        };
         let without = |dispute: &Dispute| {
             let recorded = decision.disputes.iter().find(|mark| mark.dispute == dispute.id);
             match recorded {
@@ -83,7 +142,8 @@ impl Engine {
                 None => None,
             }
         };
-        disputes.iter().filter(told).map(|dispute| dispute.mark(without(dispute))).collect()
+        let mark = |dispute: &Dispute| aside(dispute).cloned().unwrap_or_else(|| dispute.mark(without(dispute)));
+        disputes.iter().filter(told).map(mark).collect()
     }
 }
 
@@ -101,24 +161,21 @@ pub(super) fn occasion(record: &DecisionRecord, now: Timestamp) -> Occasion {
 }
 
 impl Decider {
-    /// Takes a dispute in: from the bank, or by a user of the office.
+    /// Takes a dispute in; where the idempotency key is taken, nothing is written.
     ///
     /// # Errors
-    /// [`StoreError::DisputeOpen`] when the same fact is disputed already; [`StoreError::Unavailable`].
+    /// [`StoreError::DisputeOpen`] when the bank disputes the same fact already; [`StoreError::TooManyDisputes`];
+    /// [`StoreError::Unavailable`].
     pub async fn open_dispute(
         &self,
-        record: &DecisionRecord,
-        fact: DisputedFact,
-        statement: String,
-        taken_by: Option<String>,
-        now: Timestamp,
-    ) -> Result<Dispute, StoreError> {
-        let dispute = self.draft_dispute(record, fact, statement, taken_by, now);
-        self.store.open_dispute(&dispute).await?;
-        Ok(dispute)
+        dispute: &Dispute,
+        idempotency: Option<IdempotencyEntry>,
+    ) -> Result<Committed, StoreError> {
+        self.store.open_dispute_once(dispute, idempotency, self.open_disputes_max).await
     }
 
-    /// A dispute as it would be taken in. What it would change is worked out from the recorded evidence; no department is asked.
+    /// A dispute as it would be taken in: from the bank, or by a user of the office. What it would change is worked out from the
+    /// recorded evidence; no department is asked.
     pub fn draft_dispute(
         &self,
         record: &DecisionRecord,
@@ -128,6 +185,8 @@ impl Decider {
         now: Timestamp,
     ) -> Dispute {
         let (engine, decision) = (self.engine(), &record.decision);
+        let value_sha256 = digest_of(&fact, &record.grounds.dossier, china_date(decision.decided_at));
+        let fact = DisputedFact { value_sha256, ..fact };
         Dispute {
             id: DisputeId(Uuid::now_v7()),
             decision: decision.id,

@@ -1,17 +1,16 @@
 //! A model and a policy that fit each other, applied to one dossier: pure, whatever the occasion.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use thiserror::Error;
 
-use super::disputes::rests_on;
 use crate::domain::decision::{CharacteristicPoints, DecisionRequest, Provenance, Reason, ScoreInterval, VersionRef};
 use crate::domain::evidence::{EvidenceLine, supplier};
 use crate::domain::{
-    BankId, CaseId, Decision, DecisionId, DecisionRecord, DisputedFact, Dossier, FirmSize, Grounds, SourceKind,
-    china_date,
+    BankId, CaseId, Decision, DecisionId, DecisionRecord, Dossier, FirmSize, Grounds, SourceKind, china_date,
 };
 use crate::features::{self, Feature, FeatureVector};
 use crate::model::{Model, Value};
@@ -74,6 +73,8 @@ pub struct Appraisal {
     firm_size: FirmSize,
     evidence: Vec<EvidenceLine>,
     grounds: Arc<Grounds>,
+    /// The evidence as it was judged, where facts of it are set aside.
+    used: Option<Dossier>,
 }
 
 impl Appraisal {
@@ -120,37 +121,26 @@ impl Engine {
         self.rule(occasion, &appraisal)
     }
 
-    /// The same where what is computed from a disputed fact is missing, as if nobody had said it.
-    pub(super) fn judge_without(
-        &self,
-        occasion: Occasion,
-        dossier: Dossier,
-        disputed: Option<&DisputedFact>,
-    ) -> DecisionRecord {
-        let appraisal = self.appraise_without(dossier, china_date(occasion.now), disputed);
-        self.rule(occasion, &appraisal)
-    }
-
-    /// What the evidence says of the firm on that day, whoever asks: features → score.
+    /// What the evidence says of the firm on that day, whoever asks: features → score. What the dossier sets aside is missing.
     pub fn appraise(&self, dossier: Dossier, on: Date) -> Appraisal {
-        self.appraise_without(dossier, on, None)
-    }
-
-    fn appraise_without(&self, dossier: Dossier, on: Date, disputed: Option<&DisputedFact>) -> Appraisal {
-        let hidden = |feature: &Feature| disputed.is_some_and(|fact| rests_on(feature, fact));
-        let vector = features::extract(&dossier, on).without(hidden);
+        let used = dossier.used();
+        let vector = features_of(&dossier, &used, on);
         let row: Vec<Value<'static>> = self.row(&vector);
         let score = self.model.score(&row);
-        let evidence = dossier.all_lines();
-        let open = self.open_columns(&vector, &evidence, hidden);
+        let evidence = dossier.lines_judged(&used);
+        let open = self.open_columns(&vector, &evidence);
         let incomplete = self.incomplete_sources(&open);
         // The lowest and the highest score over all bins of the open columns.
         let interval = (!incomplete.is_empty()).then(|| {
             let (low, high) = self.model.interval(&row, &open);
             [low, high].map(|bound| (bound.score, bound.grade.to_owned()))
         });
-        let (firm_size, staff_basis) = features::firm_size(&dossier, on);
+        let (firm_size, staff_basis) = features::firm_size(&used, on);
         let points = self.points(&row, &vector, &evidence);
+        let used = match used {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(used) => Some(used),
+        };
         Appraisal {
             on,
             score: score.score,
@@ -158,6 +148,7 @@ impl Engine {
             grade: score.grade.to_owned(),
             lost: self.reasons(&row, &vector),
             grounds: Arc::new(Grounds::new(dossier, vector.by_name(), staff_basis, points)),
+            used,
             incomplete,
             interval,
             firm_size,
@@ -170,7 +161,7 @@ impl Engine {
         let Appraisal { lost, interval, .. } = appraisal;
         let finding = Finding {
             request: &occasion.request,
-            dossier: &appraisal.grounds.dossier,
+            dossier: appraisal.used.as_ref().unwrap_or(&appraisal.grounds.dossier),
             on: appraisal.on,
             grade: &appraisal.grade,
             incomplete: &appraisal.incomplete,
@@ -211,14 +202,8 @@ impl Engine {
 
     /// For each column, whether its value is missing because the evidence is: the source gave no record, or does not share the
     /// part that the feature needs. A value that cannot be computed from evidence that is there is not open: it is what it is.
-    fn open_columns(
-        &self,
-        vector: &FeatureVector,
-        lines: &[EvidenceLine],
-        hidden: impl Fn(&Feature) -> bool,
-    ) -> Vec<bool> {
-        let is_open = |feature| lacks(lines, feature) || hidden(feature);
-        self.columns.iter().map(|(at, feature)| vector.at(*at).is_none() && is_open(feature)).collect()
+    fn open_columns(&self, vector: &FeatureVector, lines: &[EvidenceLine]) -> Vec<bool> {
+        self.columns.iter().map(|(at, feature)| vector.at(*at).is_none() && lacks(lines, feature)).collect()
     }
 
     /// Sources with a column that is open, in the order of [`SourceKind::ALL`].
@@ -267,7 +252,13 @@ pub(super) fn source_line<'l>(lines: &'l [EvidenceLine], feature: &Feature) -> O
     lines.iter().find(|line| line.source == supplier)
 }
 
-/// Whether the evidence that a feature is computed from is not there.
+/// The features of a dossier of which `used` is what may be used.
+pub(super) fn features_of(dossier: &Dossier, used: &Dossier, on: Date) -> FeatureVector {
+    features::extract(used, on).without(|feature| dossier.sets_aside(feature.source, feature.name))
+}
+
+/// Whether the evidence that a feature is computed from is not there, or the feature is set aside.
 pub(super) fn lacks(lines: &[EvidenceLine], feature: &Feature) -> bool {
-    lines.iter().find(|line| line.source == feature.source).is_none_or(|line| line.lacks(feature.part))
+    let gone = |line: &EvidenceLine| line.lacks(feature.part) || line.lacks(feature.name);
+    lines.iter().find(|line| line.source == feature.source).is_none_or(gone)
 }

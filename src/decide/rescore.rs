@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Engine;
-use super::disputes::occasion;
+use super::disputes::{occasion, setting_aside};
 use crate::domain::decision::VersionRef;
 use crate::domain::evidence::AdverseFact;
-use crate::domain::{DecisionRecord, Rescore, RescoreId, Standing, china_date};
+use crate::domain::{DecisionRecord, Dispute, Rescore, RescoreId, Standing, china_date};
 use crate::store::{Store, StoreError};
 
 /// What a run did.
@@ -35,7 +35,10 @@ pub async fn rescore_due(store: &Store, engine: &Engine, now: Timestamp) -> Resu
             let consent = store.consent(record.decision.request.consent_id).await?;
             if consent.is_none_or(|consent| consent.revoked_at.is_some()) {
                 counts.revoked += 1;
-            } else if store.commit_rescore(&engine.rescore(record, now)).await? {
+                continue;
+            }
+            let disputes = store.disputes_about(&record.decision.request.uscc).await?;
+            if store.commit_rescore(&engine.rescore(record, &disputes, now)).await? {
                 counts.rescored += 1;
             }
         }
@@ -43,11 +46,12 @@ pub async fn rescore_due(store: &Store, engine: &Engine, now: Timestamp) -> Resu
 }
 
 impl Engine {
-    /// A recorded decision judged again at `now`.
-    pub fn rescore(&self, record: &DecisionRecord, now: Timestamp) -> Rescore {
+    /// A recorded decision judged again at `now`, with the disputes that there are about the firm by then.
+    pub fn rescore(&self, record: &DecisionRecord, disputes: &[Dispute], now: Timestamp) -> Rescore {
         let decision = &record.decision;
         let (decided_on, on) = (china_date(decision.decided_at), china_date(now));
         let left = |fact: &AdverseFact| fact.leaves_on.is_some_and(|day| decided_on < day && day <= on);
+        let dossier = setting_aside(record.grounds.dossier.clone(), disputes, on);
         Rescore {
             id: RescoreId(Uuid::now_v7()),
             decision: decision.id,
@@ -56,7 +60,7 @@ impl Engine {
             at: now,
             left: record.grounds.dossier.adverse_facts().into_iter().filter(left).collect(),
             before: Standing::of(decision),
-            after: Standing::of(&self.judge(occasion(record, now), record.grounds.dossier.clone()).decision),
+            after: Standing::of(&self.judge(occasion(record, now), dossier).decision),
             model: VersionRef { id: self.model().id().to_owned(), sha256: self.model().sha256().to_owned() },
             policy: self.policy().version().clone(),
         }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use thiserror::Error;
 
-use super::engine::{Engine, EngineError, Occasion, REASONS_MAX, lacks, source_line};
+use super::disputes::wrongly_set_aside;
+use super::engine::{Engine, EngineError, Occasion, REASONS_MAX, features_of, lacks, source_line};
 use crate::domain::decision::{
     CharacteristicPoints, DecisionRequest, Provenance, Reason, ReferReason, ScoreInterval, VersionRef,
 };
@@ -21,6 +22,36 @@ use crate::domain::{CaseId, Decision, DecisionId, DecisionRecord, DisputeMark, F
 use crate::features::{self, Feature};
 use crate::model::{Model, Value};
 use crate::policy::Policy;
+use crate::store::DecisionLink;
+
+/// What of a bank's copy is not recomputed: it is what the bank was told, and follows from the policy, from the departments'
+/// records, or from what the bank asked. `*` stands for any key or number. The office's export is checked whole.
+pub const NOT_CHECKED: [&str; 24] = [
+    "/decision/id",
+    "/decision/request",
+    "/decision/firm_size",
+    "/decision/outcome",
+    "/decision/limit",
+    "/decision/refer_reasons",
+    "/decision/policy",
+    "/decision/decided_at",
+    "/decision/valid_until",
+    "/decision/case_id",
+    "/decision/model/id",
+    "/decision/evidence/*/source",
+    "/decision/evidence/*/status",
+    "/decision/evidence/*/as_of",
+    "/decision/evidence/*/fetched_at",
+    "/decision/evidence/*/digest",
+    "/decision/evidence/*/detail",
+    "/decision/evidence/*/not_shared",
+    "/decision/evidence/*/not_covered",
+    "/decision/evidence/*/set_aside",
+    "/decision/evidence/*/filled",
+    "/decision/evidence/*/contradicts",
+    "/decision/reasons of knock-outs",
+    "/features that the model does not use",
+];
 
 /// The form of a bank's copy of a decision record.
 const FORMAT: &str = "yuxin-decision/1";
@@ -36,6 +67,9 @@ pub struct Extract {
     features: BTreeMap<String, Option<f64>>,
     /// Points by characteristic, with provenance.
     points: Vec<CharacteristicPoints>,
+    /// [`NOT_CHECKED`], for whoever reads the file; empty in copies from before it was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    not_checked: Vec<String>,
 }
 
 /// A decision as its bank may see it, in codes and figures.
@@ -92,6 +126,7 @@ impl From<&DecisionRecord> for Extract {
             decision: Stated::from(&record.decision),
             features: record.grounds.features.clone(),
             points: record.grounds.points.clone(),
+            not_checked: NOT_CHECKED.map(str::to_owned).to_vec(),
         }
     }
 }
@@ -101,6 +136,7 @@ impl From<&DecisionRecord> for Extract {
 pub struct RecordFile {
     extract: Extract,
     record: Option<DecisionRecord>,
+    chain: Option<DecisionLink>,
 }
 
 /// Why a decision was not verified.
@@ -146,14 +182,16 @@ impl RecordFile {
         let unreadable = |error: serde_json::Error| VerifyError::Unreadable(error.to_string());
         let json: Json = serde_json::from_slice(bytes).map_err(unreadable)?;
         if json.get("dossier").is_some() {
+            let chain = json.get("chain").filter(|chain| !chain.is_null()).cloned();
+            let chain = chain.map(serde_json::from_value).transpose().map_err(unreadable)?;
             let record: DecisionRecord = serde_json::from_value(json).map_err(unreadable)?;
-            return Ok(RecordFile { extract: Extract::from(&record), record: Some(record) });
+            return Ok(RecordFile { extract: Extract::from(&record), record: Some(record), chain });
         }
         let extract: Extract = serde_json::from_value(json).map_err(unreadable)?;
         if extract.format != FORMAT {
             return Err(VerifyError::Unreadable(format!("its format is {:?}, not {FORMAT:?}", extract.format)));
         }
-        Ok(RecordFile { extract, record: None })
+        Ok(RecordFile { extract, record: None, chain: None })
     }
 
     /// The id of the decision.
@@ -166,6 +204,12 @@ impl RecordFile {
         self.record.is_some()
     }
 
+    /// The row of the audit chain that the file names: with it every value in the file is compared; `None` in a bank's copy, and in
+    /// exports from before it was told.
+    pub fn chain(&self) -> Option<&DecisionLink> {
+        self.chain.as_ref()
+    }
+
     /// Recomputes everything that the file allows; gives the points with the facts that moved them.
     ///
     /// # Errors
@@ -174,14 +218,27 @@ impl RecordFile {
         same("/decision/model/sha256", &self.extract.decision.model.sha256, model.sha256())?;
         if let Some(record) = &self.record {
             let on = china_date(record.decision.decided_at);
-            same("/decision/evidence", &record.decision.evidence, record.grounds.dossier.all_lines())?;
-            same("/features", &record.grounds.features, features::extract(&record.grounds.dossier, on).by_name())?;
+            let dossier = &record.grounds.dossier;
+            same("/dossier/uscc", &dossier.uscc, &record.decision.request.uscc)?;
+            let used = dossier.used();
+            if let Some(place) = wrongly_set_aside(dossier, on) {
+                let value = dossier.set_aside[place].fact.value_sha256.clone().unwrap_or_default();
+                let (recorded, computed) = (value, "another value".to_owned());
+                let pointer = format!("/dossier/set_aside/{place}/fact/value_sha256");
+                return Err(Difference { pointer, recorded, computed }.into());
+            }
+            same("/decision/evidence", &record.decision.evidence, dossier.lines_judged(&used))?;
+            same("/features", &record.grounds.features, features_of(dossier, &used, on).by_name())?;
         }
         let points = self.extract.verify(&model)?;
         if let Some(policy) = policy {
             let record = self.record.as_ref().ok_or(VerifyError::PolicyNeedsRecords)?;
             same("/decision/policy/sha256", &record.decision.policy.sha256, policy.version().sha256.as_str())?;
             same("", record, judge_again(record, &Engine::new(model, policy)?))?;
+        }
+        // Last: whatever can be recomputed is named by its own place.
+        if let (Some(record), Some(chain)) = (&self.record, &self.chain) {
+            same("/chain", chain, chain.computed(record))?;
         }
         Ok(points)
     }
@@ -199,9 +256,12 @@ fn judge_again(record: &DecisionRecord, engine: &Engine) -> DecisionRecord {
     };
     let mut again = engine.judge(occasion, record.grounds.dossier.clone());
     // Which disputes were open is not in the evidence; what each of them would change is.
+    let without = |mark: &DisputeMark| match mark.verdict {
+        None => engine.standing_without(record, &mark.fact),
+        Some(_) => None,
+    };
     let marks = decision.disputes.iter().cloned();
-    again.decision.disputes =
-        marks.map(|mark| DisputeMark { without: engine.standing_without(record, &mark.fact), ..mark }).collect();
+    again.decision.disputes = marks.map(|mark| DisputeMark { without: without(&mark), ..mark }).collect();
     for (computed, recorded) in Arc::make_mut(&mut again.grounds).points.iter_mut().zip(&record.grounds.points) {
         forget_unless_recorded(computed, recorded);
     }
@@ -219,6 +279,9 @@ impl Extract {
     /// Recomputes points, score, probability, grade, interval and reasons from the feature values.
     fn verify(&self, model: &Model) -> Result<Vec<CharacteristicPoints>, Difference> {
         let decision = &self.decision;
+        if !self.not_checked.is_empty() {
+            same("/not_checked", &self.not_checked, NOT_CHECKED)?;
+        }
         let mut columns = Vec::with_capacity(model.columns().len());
         for column in model.columns() {
             let value = self.features.get(column).ok_or_else(|| Difference {

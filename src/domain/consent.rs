@@ -87,7 +87,8 @@ pub struct ConsentPass {
 pub struct FirmHistory {
     /// For each source the latest as-of date that it has stated: what it says next cannot be as of an earlier day.
     pub latest_as_of: BTreeMap<SourceKind, Date>,
-    /// When the firm last revoked a consent, of any bank. No copy that was fetched before may be used any more.
+    /// When the firm last revoked a consent, of any bank, or an operator last took back an as-of date. No copy that was fetched before
+    /// may be used any more.
     pub revoked_at: Option<Timestamp>,
 }
 

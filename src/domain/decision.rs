@@ -202,6 +202,20 @@ pub struct DecisionRecord {
     pub grounds: Arc<Grounds>,
 }
 
+impl DecisionRecord {
+    /// The text that the store writes and the audit chain holds the digest of: the decision, and the digest of its grounds.
+    pub fn written(&self) -> String {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            decision: &'a Decision,
+            grounds: &'a str,
+        }
+        let written = Written { decision: &self.decision, grounds: &self.grounds.text().sha256 };
+        // Plain data with text keys: writing it cannot fail.
+        serde_json::to_string(&written).unwrap_or_default()
+    }
+}
+
 /// What a decision rests on, whoever asked for whatever loan: it follows from the evidence, the day and the model alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grounds {

@@ -31,9 +31,18 @@ pub struct DisputedFact {
     /// Where in the record, as whoever disputes it wrote it: a JSON pointer that begins with the part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
+    /// SHA-256 of what was stated as the fact when it was disputed: by this it is known again. `None` in disputes from before this
+    /// was kept, which have no effect when they are upheld, and where the decision as a whole is disputed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_sha256: Option<String>,
 }
 
 impl DisputedFact {
+    /// A part of a source, or with no part all that it says; with no source, the decision as a whole.
+    pub fn part(source: Option<SourceKind>, part: Option<&str>) -> DisputedFact {
+        DisputedFact { source, feature: None, part: part.map(str::to_owned), pointer: None, value_sha256: None }
+    }
+
     /// Whether what is computed from this part of this source, as this feature where it is one, rests on the fact.
     pub fn covers(&self, source: SourceKind, part: &str, feature: Option<&str>) -> bool {
         self.source == Some(source)
@@ -46,7 +55,8 @@ impl DisputedFact {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DisputeVerdict {
-    /// The firm is right: the fact must not be held against it.
+    /// The firm is right: the fact must not be held against it. While the department still states it as it was disputed, it is left
+    /// out of every decision on the firm ([`crate::domain::evidence::SetAside`]).
     Upheld,
     /// The fact stands.
     Rejected,
@@ -156,6 +166,11 @@ impl Dispute {
         opened_at.saturating_add(SignedDuration::from_hours(24 * DISPUTE_DAYS)).unwrap_or(Timestamp::MAX)
     }
 
+    /// Whether the office has found the firm right.
+    pub fn upheld(&self) -> bool {
+        self.resolution.as_ref().is_some_and(|resolution| resolution.verdict == DisputeVerdict::Upheld)
+    }
+
     /// Whether it should have been answered by `now` and is not.
     pub fn overdue(&self, now: Timestamp) -> bool {
         self.resolution.is_none() && now > self.due_at
@@ -200,7 +215,7 @@ mod tests {
 
     fn fact(source: Option<SourceKind>, feature: Option<&str>, part: Option<&str>) -> DisputedFact {
         let text = |text: Option<&str>| text.map(str::to_owned);
-        DisputedFact { source, feature: text(feature), part: text(part), pointer: None }
+        DisputedFact { source, feature: text(feature), part: text(part), pointer: None, value_sha256: None }
     }
 
     #[test]

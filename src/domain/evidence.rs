@@ -8,6 +8,7 @@
 
 mod life;
 mod payment_history;
+mod set_aside;
 mod social_insurance;
 mod tax;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::Uscc;
 pub use life::*;
 pub use payment_history::*;
+pub use set_aside::*;
 pub use social_insurance::*;
 pub use tax::*;
 
@@ -179,6 +181,9 @@ pub struct Dossier {
     /// How the evidence of the optional departments stands, whose parts are in the records above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<EvidenceLine>,
+    /// Facts that are left out of all that is made of the dossier, because the office has upheld a dispute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<SetAside>,
 }
 
 /// One line on a source for an answer: status and dates, without the record.
@@ -201,6 +206,9 @@ pub struct EvidenceLine {
     /// Parts of the record that the firm's consent does not cover: missing, not clean.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_covered: Vec<String>,
+    /// What is left out because the office has upheld a dispute: parts, rows (`enforcements/0`), features by name, or `record`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<String>,
     /// Of an optional department: the parts of the main department's record that come from it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filled: Vec<String>,
@@ -225,21 +233,31 @@ pub struct Contradicted {
 impl EvidenceLine {
     /// Whether this part of the record is not there to be seen.
     pub fn lacks(&self, part: &str) -> bool {
-        !self.status.has_record() || self.missing_parts().any(|missing| missing == part)
+        !self.status.has_record() || self.is_set_aside() || self.missing_parts().any(|missing| missing == part)
     }
 
-    /// The parts that are not there though a record is: not shared, or not covered.
+    /// Whether all that the source says is set aside.
+    pub fn is_set_aside(&self) -> bool {
+        self.set_aside.iter().any(|place| place == set_aside::WHOLE)
+    }
+
+    /// The parts that are not there though a record is: not shared, not covered, or set aside.
     pub fn missing_parts(&self) -> impl Iterator<Item = &str> {
-        self.not_shared.iter().chain(&self.not_covered).map(String::as_str)
+        self.not_shared.iter().chain(&self.not_covered).chain(&self.set_aside).map(String::as_str)
     }
 }
 
 impl Dossier {
     /// The status and dates of each source, in the order of [`SourceKind::ALL`].
     pub fn lines(&self) -> Vec<EvidenceLine> {
-        fn line<R>(source: SourceKind, e: &Evidence<R>, not_shared: impl Fn(&R) -> Vec<String>) -> EvidenceLine {
+        fn line<R>(
+            source: SourceKind,
+            e: &Evidence<R>,
+            not_shared: impl Fn(&R) -> Vec<String>,
+            set_aside: Vec<String>,
+        ) -> EvidenceLine {
             let mut not_shared = e.record.as_ref().map(not_shared).unwrap_or_default();
-            not_shared.retain(|part| !e.not_covered.contains(part));
+            not_shared.retain(|part| !e.not_covered.contains(part) && !set_aside.contains(part));
             EvidenceLine {
                 source,
                 status: e.status,
@@ -249,14 +267,17 @@ impl Dossier {
                 detail: e.detail.clone(),
                 not_shared,
                 not_covered: e.not_covered.clone(),
+                set_aside,
                 filled: Vec::new(),
                 contradicts: Vec::new(),
             }
         }
+        let [tax, social, payments] = [SourceKind::Tax, SourceKind::SocialInsurance, SourceKind::PaymentHistory];
+        let aside = |source| self.places_set_aside(source);
         vec![
-            line(SourceKind::Tax, &self.tax, TaxRecord::not_shared),
-            line(SourceKind::SocialInsurance, &self.social_insurance, SocialInsuranceRecord::not_shared),
-            line(SourceKind::PaymentHistory, &self.payment_history, PaymentHistoryRecord::not_shared),
+            line(tax, &self.tax, TaxRecord::not_shared, aside(tax)),
+            line(social, &self.social_insurance, SocialInsuranceRecord::not_shared, aside(social)),
+            line(payments, &self.payment_history, PaymentHistoryRecord::not_shared, aside(payments)),
         ]
     }
 
@@ -283,7 +304,7 @@ impl Dossier {
 
     /// The dossier as if a part had not been shared, or, with no part, as if the source had not answered. A part without which
     /// there is no record (`months`) takes the source with it.
-    pub fn without(mut self, source: SourceKind, part: Option<&str>) -> Dossier {
+    fn without(mut self, source: SourceKind, part: Option<&str>) -> Dossier {
         fn gone<R>() -> Evidence<R> {
             Evidence::missing(EvidenceStatus::Unavailable, "left out")
         }

@@ -34,18 +34,21 @@ pub enum LookEnd {
     Repeated,
     /// Whoever asked hung up before the departments had answered.
     Abandoned,
-    /// The office read what was recorded, or asked a department by hand; no decision was made.
+    /// The office read what was recorded; no decision was made.
     Read,
+    /// Whoever keeps the service asked a department by hand, to see how it answers; no decision was made.
+    Probed,
 }
 
 impl LookEnd {
-    const ALL: [LookEnd; 6] = [
+    const ALL: [LookEnd; 7] = [
         LookEnd::Decided,
         LookEnd::ConsentRevoked,
         LookEnd::ConsentUsed,
         LookEnd::Repeated,
         LookEnd::Abandoned,
         LookEnd::Read,
+        LookEnd::Probed,
     ];
 
     /// The name in the ledger.
@@ -57,6 +60,7 @@ impl LookEnd {
             LookEnd::Repeated => "repeated",
             LookEnd::Abandoned => "abandoned",
             LookEnd::Read => "read",
+            LookEnd::Probed => "probed",
         }
     }
 }
@@ -138,16 +142,24 @@ impl Look {
 }
 
 impl Look {
-    /// A look of whoever keeps the service at what one department says of a firm, under the consent of `pass`.
-    pub fn probing(id: LookId, pass: &ConsentPass, source: SourceKind, who: String, at: Timestamp) -> Look {
+    /// A look of whoever keeps the service at what one department says of a firm, under the consent of `pass` and for the purpose
+    /// of it that was checked.
+    pub fn probing(
+        id: LookId,
+        pass: &ConsentPass,
+        purpose: &str,
+        source: SourceKind,
+        who: String,
+        at: Timestamp,
+    ) -> Look {
         Look {
             id,
             uscc: pass.uscc().clone(),
             by: LookBy::Office(who),
             consent: Some(pass.consent()),
-            purpose: "probe".to_owned(),
+            purpose: purpose.to_owned(),
             at,
-            end: LookEnd::Read,
+            end: LookEnd::Probed,
             decision: None,
             asked: vec![source],
             answers: Vec::new(),

@@ -32,6 +32,7 @@ fn silent() -> Dossier {
         social_insurance: missing(),
         payment_history: missing(),
         others: vec![],
+        set_aside: vec![],
     }
 }
 

@@ -7,6 +7,9 @@ use crate::domain::evidence::{
 };
 use crate::domain::{Fen, Month};
 
+/// Returns that lag further behind say nothing of this year: a quarterly one is due in the month after its quarter.
+const RETURNS_LAG_MAX: i32 = 3;
+
 /// What extraction sees: each source's record, where there is one, with the last day and month that count.
 pub struct View<'d> {
     /// The scoring date: adverse facts that were repaired or have expired by then count no more, however old the evidence is.
@@ -87,13 +90,35 @@ impl<'d> View<'d> {
         self.invoices().filter(|invoices| invoices.know(months))
     }
 
-    /// Revenue declared with VAT returns, where returns that were filed cover each of the last 12 months: twelve monthly ones or
-    /// four quarterly ones. Anything less cannot be set beside a figure of twelve months.
+    /// By how many months the VAT returns that were due lag behind the last month that counts: a month's return is due in the month
+    /// after, so on most days the last complete month has none yet. `None` where none was due within [`RETURNS_LAG_MAX`] months.
+    fn returns_lag(&self) -> Option<i32> {
+        let part = self.tax.as_ref()?;
+        let due = part.record.filings.as_deref()?.iter().filter(|f| f.tax == TaxKind::Vat && f.due_on <= part.until);
+        let last = due.map(|f| f.month).filter(|month| *month <= part.last).max()?;
+        Some(part.last.since(last)).filter(|lag| *lag <= RETURNS_LAG_MAX)
+    }
+
+    /// Revenue declared with VAT returns, where returns that were filed cover each of the 12 months that end with the last one for
+    /// which a return was due: twelve monthly ones or four quarterly ones. Anything less cannot be set beside a figure of
+    /// twelve months.
     pub fn declared_revenue_whole_12m(&self) -> Option<Fen> {
-        let filed = self.vat_filed(12)?;
+        let part = self.tax.as_ref()?;
+        let months = window(part.last.minus(self.returns_lag()?), 12);
+        let filed = |f: &&Filing| f.tax == TaxKind::Vat && f.filed_on.is_some_and(|day| day <= part.until);
+        let all = part.record.filings.as_deref()?.iter();
+        let filed: Vec<&Filing> = all.filter(filed).filter(|f| months.contains(&f.month)).collect();
         let months = filed.iter().map(|f| f.month).collect::<std::collections::BTreeSet<Month>>();
         let quarterly = months.len() == 4 && months.iter().all(|month| month.month() % 3 == 0);
         (months.len() == 12 || quarterly).then(|| filed.iter().map(|f| f.declared_revenue).sum())
+    }
+
+    /// Revenue invoiced, net of red invoices, in the same 12 months that [`View::declared_revenue_whole_12m`] covers; in the last 12
+    /// where no return says which. `None` where invoices are not known for the whole of them.
+    pub fn invoiced_revenue_beside_declared_12m(&self) -> Option<Fen> {
+        let lag = self.returns_lag().unwrap_or(0);
+        let invoices = self.invoices_of(12 + lag)?;
+        Some(invoices.rows_in(12, lag).map(|row| row.sales.amount).sum())
     }
 
     /// Revenue declared with VAT returns of the last 12 months; `None` when no return was filed or none are shared.

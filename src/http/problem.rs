@@ -67,8 +67,10 @@ problems! {
     MethodNotAllowed = 405, "METHOD_NOT_ALLOWED", "此地址不支持该方法", "This address does not offer that method";
     /// The body did not arrive in time.
     BodyTimeout = 408, "BODY_TIMEOUT", "请求体未能按时到达，请重试", "The body did not arrive in time; try again";
-    /// The same fact of the same decision is disputed and not yet answered.
+    /// The bank has disputed the same fact and has no answer yet.
     DisputeOpen = 409, "DISPUTE_OPEN", "该事实已有异议在处理，请等待书面答复", "This fact is disputed already; wait for the written answer";
+    /// As many disputes on this part of the firm's data are open as may be.
+    DisputeLimit = 409, "DISPUTE_LIMIT", "该企业此项数据待答复的异议已达上限，请等待书面答复", "As many disputes on this part of the firm's data are open as may be; wait for the written answers";
     /// The bank has as many webhooks as it may have.
     WebhookLimit = 409, "WEBHOOK_LIMIT", "本行的 webhook 已达上限，请先删除不用的", "This bank has as many webhooks as it may have; delete one that is not used";
     /// The webhook is disabled, so that nothing is sent to it.

@@ -57,7 +57,8 @@ pub struct DecisionReply {
     case_id: Option<String>,
     /// What the finance office said; null until it has.
     review: Option<ReviewReply>,
-    /// Disputes on facts of the firm that are open, and this bank's own on this decision.
+    /// Disputes on facts of the firm that are open, those that were upheld and whose facts this decision leaves out, and this bank's
+    /// own on this decision.
     disputes: Vec<DisputeMarkReply>,
     /// The decision judged again because an adverse fact left the score; null while none has. The decision itself stays as it is:
     /// ask anew to have one that stands on it.
@@ -84,6 +85,8 @@ struct DisputeMarkReply {
     score_with: i64,
     /// How the firm stands without it; null where that is not known or the decision as a whole is disputed.
     without: Option<StandingReply>,
+    /// What the dispute means for this decision, where its fact is left out; null otherwise.
+    note: Option<String>,
 }
 
 /// A decision judged again.
@@ -162,6 +165,9 @@ struct EvidenceReply {
     not_shared: Vec<String>,
     /// Parts that the firm's consent does not cover, which were dropped unseen: missing, not clean.
     not_covered: Vec<String>,
+    /// What is left out because the office has upheld a dispute and the department still says the same: parts, rows
+    /// (`enforcements/0`), features by name, or `record` for all. Missing, not clean.
+    left_out: Vec<String>,
     /// Whether a dispute on something that the department says is open.
     disputed: bool,
 }
@@ -227,7 +233,7 @@ impl DecisionReply {
             valid_until: valid_until(decision, closing),
             case_id: decision.case_id.map(|id| id.to_string()),
             review: case.and_then(|case| review_reply(decision, case)),
-            disputes: decision.disputes.iter().map(|mark| dispute_reply(mark, decision)).collect(),
+            disputes: decision.disputes.iter().map(|mark| dispute_reply(mark, decision, language)).collect(),
             rescore: None,
             notice: words::notice(language),
         }
@@ -251,7 +257,14 @@ fn open_disputes(decision: &Decision) -> impl Iterator<Item = &DisputeMark> {
     decision.disputes.iter().filter(|mark| mark.verdict.is_none())
 }
 
-fn dispute_reply(mark: &DisputeMark, decision: &Decision) -> DisputeMarkReply {
+/// Whether the decision leaves the fact out.
+fn is_left_out(mark: &DisputeMark, decision: &Decision) -> bool {
+    let place = mark.fact.place();
+    let mut of_source = decision.evidence.iter().filter(|line| Some(line.source) == mark.fact.source);
+    mark.verdict == Some(DisputeVerdict::Upheld) && of_source.any(|line| line.set_aside.contains(&place))
+}
+
+fn dispute_reply(mark: &DisputeMark, decision: &Decision, language: Language) -> DisputeMarkReply {
     DisputeMarkReply {
         id: (mark.bank == decision.bank).then(|| mark.dispute.to_string()),
         fact: FactReply::of(&mark.fact),
@@ -260,6 +273,7 @@ fn dispute_reply(mark: &DisputeMark, decision: &Decision) -> DisputeMarkReply {
         due_on: china_date(mark.due_at),
         score_with: decision.score,
         without: mark.without.as_ref().map(StandingReply::of),
+        note: is_left_out(mark, decision).then(|| words::text(language, "dispute-left-out", &[])),
     }
 }
 
@@ -296,6 +310,13 @@ fn valid_until(decision: &Decision, closing: Option<&Review>) -> Timestamp {
 fn missing_text(feature: &Feature, decision: &Decision, language: Language) -> String {
     let name = feature.label(language);
     let line = decision.evidence.iter().find(|line| line.source == feature.source);
+    let left_out = |line: &EvidenceLine| {
+        line.is_set_aside()
+            || [feature.part, feature.name].iter().any(|of| line.set_aside.iter().any(|place| place == of))
+    };
+    if line.is_some_and(left_out) {
+        return words::text(language, "reason-left-out", &[("name", name.into())]);
+    }
     if line.is_some_and(|line| line.not_covered.iter().any(|part| part == feature.part)) {
         return words::text(language, "reason-not-covered", &[("name", name.into())]);
     }
@@ -315,6 +336,7 @@ fn evidence_reply(line: &EvidenceLine, decision: &Decision) -> EvidenceReply {
         fetched_at: line.fetched_at,
         not_shared: line.not_shared.clone(),
         not_covered: line.not_covered.clone(),
+        left_out: line.set_aside.clone(),
         disputed: open_disputes(decision).any(|mark| mark.fact.source == Some(line.source)),
     }
 }

@@ -21,10 +21,11 @@ pub enum Figure {
     /// Persons insured in the latest month; 0 where the department answers and has no recent contribution.
     #[serde(rename = "social_insurance.insured_heads")]
     InsuredHeads,
-    /// Revenue declared with VAT returns of the last 12 months, in yuan; known only where returns cover all of them.
+    /// Revenue declared with VAT returns of the 12 months up to the last one for which a return was due, in yuan; known only where
+    /// returns cover all of them.
     #[serde(rename = "tax.declared_revenue_12m")]
     DeclaredRevenue,
-    /// Revenue invoiced in the last 12 months, net of red invoices, in yuan; known only where the data cover all of them.
+    /// Revenue invoiced in the same 12 months, net of red invoices, in yuan; known only where the data cover all of them.
     #[serde(rename = "tax.invoiced_revenue_12m")]
     InvoicedRevenue,
     /// Invoiced revenue of the last 6 months over the same months a year before; 1 = unchanged.
@@ -85,9 +86,7 @@ impl Figure {
                 view.insurance.as_ref().map(|_| f64::from(features::insured_heads(view).unwrap_or(0)))
             }
             Figure::DeclaredRevenue => view.declared_revenue_whole_12m().map(|fen| fen.yuan()),
-            Figure::InvoicedRevenue => {
-                view.invoices_of(12).map(|invoices| invoices.sum(12, |row| row.sales.amount).yuan())
-            }
+            Figure::InvoicedRevenue => view.invoiced_revenue_beside_declared_12m().map(|fen| fen.yuan()),
             Figure::InvoicedRevenueIndex => view.invoices()?.change_on_year(6).map(|change| change + 1.0),
             Figure::KwhIndex => features::kwh_change(view).map(|change| change + 1.0),
         }

@@ -159,7 +159,8 @@ impl Policy {
             let source = Some(line.source);
             if !finding.dossier.has(line.source) {
                 if crossing.is_some() || self.when_missing(line.source) == WhenMissing::Refer {
-                    reasons.push(reason("EVIDENCE_MISSING", source, [("status", line.status.as_str().to_owned())]));
+                    let status = if line.is_set_aside() { "left_out" } else { line.status.as_str() };
+                    reasons.push(reason("EVIDENCE_MISSING", source, [("status", status.to_owned())]));
                 }
             } else if crossing.is_some() && finding.incomplete.contains(&line.source) {
                 reasons.push(reason(

@@ -53,6 +53,7 @@ fn sound() -> Dossier {
         social_insurance: there(social),
         payment_history: there(payments),
         others: vec![],
+        set_aside: vec![],
     }
 }
 
@@ -222,6 +223,7 @@ fn court(status: EvidenceStatus, as_of: Date) -> EvidenceLine {
         detail: None,
         not_shared: vec![],
         not_covered: vec![],
+        set_aside: vec![],
         filled: vec![],
         contradicts: vec![],
     }
@@ -373,6 +375,19 @@ fn revenue_declared_far_below_what_was_invoiced_is_referred_with_both_figures_an
     ] {
         assert_eq!(told[name], said, "{name}");
     }
+    // As a department has it on most days: the last month's return is not due yet, and the twelve before it count.
+    let mut lagging = returns(400_000);
+    for filing in &mut lagging {
+        filing.month = filing.month.minus(1);
+        filing.due_on = filing.month.minus(-1).last_day();
+        filing.filed_on = Some(filing.due_on);
+    }
+    assert_eq!(codes(&with(lagging.clone())), ["REVENUE_CONTRADICT"]);
+    lagging.iter_mut().for_each(|filing| filing.declared_revenue = Fen::from_yuan(1_000_000));
+    assert_eq!(with(lagging.clone()).outcome, Outcome::Approve);
+    lagging.last_mut().unwrap().filed_on = None;
+    lagging.iter_mut().for_each(|filing| filing.declared_revenue = Fen::from_yuan(400_000));
+    assert_eq!(with(lagging).outcome, Outcome::Approve, "a return that was due and not filed declares nothing");
     assert_eq!(
         with(returns(400_000)[1..].to_vec()).outcome,
         Outcome::Approve,

@@ -151,6 +151,7 @@ fn line<R: Record>(part: Evidence<R>) -> (EvidenceLine, Option<R>) {
         detail: part.detail,
         not_shared: Vec::new(),
         not_covered: part.not_covered,
+        set_aside: Vec::new(),
         filled: Vec::new(),
         contradicts: Vec::new(),
     };

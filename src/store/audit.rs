@@ -15,14 +15,15 @@ mod report;
 mod verify;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::StoreError;
-use super::database::{Database, Transaction, execute};
+use super::database::{Database, Transaction, execute, fetch};
 use super::idempotency;
 use super::known::Touched;
 use super::many::{ManyRows, write_many};
+use super::{Store, StoreError};
+use crate::domain::{DecisionId, DecisionRecord};
 pub use checkpoint::{Checkpoint, CheckpointError, PublicKey, SigningKey};
 pub use keeper::CheckpointKeeper;
 pub use report::{AuditProblem, AuditReport};
@@ -42,6 +43,7 @@ pub(super) enum Kind {
     Decision,
     Look,
     Notice,
+    DateForgotten,
     Dispute,
     DisputeResolved,
     Rescore,
@@ -65,6 +67,7 @@ impl Kind {
             Kind::Look => "look",
             Kind::Notice => "notice",
             Kind::Decision => "decision",
+            Kind::DateForgotten => "date_forgotten",
             Kind::Dispute => "dispute",
             Kind::DisputeResolved => "dispute_resolved",
             Kind::Rescore => "rescore",
@@ -97,6 +100,51 @@ impl Head {
     /// The hash of the row that follows this head.
     pub(super) fn next_hash(&self, seq: i64, at: i64, kind: &str, subject: &str, digest: &str) -> String {
         sha256(format!("{}\n{seq}\n{at}\n{kind}\n{subject}\n{digest}", self.hash).as_bytes())
+    }
+}
+
+/// The row of the chain that speaks of a decision, as an export carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct DecisionLink {
+    /// Its number.
+    pub seq: i64,
+    /// When the decision was made, in milliseconds since 1970.
+    pub at: i64,
+    /// SHA-256 of the decision as it was written.
+    pub digest: String,
+    /// The hash of the row before it.
+    pub previous: String,
+    /// Its own hash.
+    pub hash: String,
+}
+
+impl DecisionLink {
+    /// The digest and the hash that the row of this decision must have.
+    pub fn computed(&self, record: &DecisionRecord) -> DecisionLink {
+        let written = sha256(record.written().as_bytes());
+        // From before grounds were stored beside the decision.
+        let whole = || sha256(&serde_json::to_vec(record).unwrap_or_default());
+        let digest = if written == self.digest {
+            written
+        } else {
+            Some(whole()).filter(|w| *w == self.digest).unwrap_or(written)
+        };
+        let before = Head { seq: self.seq.wrapping_sub(1), hash: self.previous.clone() };
+        let (kind, subject) = (Kind::Decision.as_str(), record.decision.id.to_string());
+        let hash = before.next_hash(self.seq, self.at, kind, &subject, &digest);
+        DecisionLink { digest, hash, ..self.clone() }
+    }
+}
+
+impl Store {
+    /// The row of the chain that speaks of a decision; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn link_of(&self, decision: DecisionId) -> Result<Option<DecisionLink>, StoreError> {
+        const SELECT: &str = "SELECT seq, at, digest, previous, hash FROM audit WHERE kind = 'decision' AND subject = $1 ORDER BY seq LIMIT 1";
+        let mut reader = self.reader().await?;
+        Ok(fetch!(fetch_optional, Reader, &mut reader, DecisionLink, SELECT, decision.to_string())?)
     }
 }
 

@@ -202,7 +202,7 @@ impl Store {
         bank: BankId,
         now: Timestamp,
     ) -> Result<Option<Consent>, StoreError> {
-        self.write(RevokeConsent { id, bank: Some(bank), now }).await
+        self.revoke(RevokeConsent { id, bank: Some(bank), now }).await
     }
 
     /// Revokes a consent for the firm, whichever bank holds it; else as [`Store::revoke_consent`].
@@ -210,7 +210,16 @@ impl Store {
     /// # Errors
     /// As [`Store::revoke_consent`].
     pub async fn revoke_consent_for_firm(&self, id: ConsentId, now: Timestamp) -> Result<Option<Consent>, StoreError> {
-        self.write(RevokeConsent { id, bank: None, now }).await
+        self.revoke(RevokeConsent { id, bank: None, now }).await
+    }
+
+    async fn revoke(&self, write: RevokeConsent) -> Result<Option<Consent>, StoreError> {
+        let (consent, thrown_away) = self.write(write).await?;
+        if thrown_away > 0 {
+            // The log beside the file still holds what was thrown away. What is committed stands, whatever becomes of that.
+            self.0.database.empty_log().await;
+        }
+        Ok(consent)
     }
 }
 
@@ -262,16 +271,17 @@ struct RevokeConsent {
 }
 
 impl Write for RevokeConsent {
-    type Answer = Option<Consent>;
+    /// The consent, and how many kept replies were thrown away.
+    type Answer = (Option<Consent>, usize);
 
-    async fn apply(&self, batch: &mut Batch) -> Result<Option<Consent>, StoreError> {
+    async fn apply(&self, batch: &mut Batch) -> Result<Self::Answer, StoreError> {
         let found = fetch!(fetch_optional, Transaction, batch.transaction(), ConsentRow, SELECT, self.id.to_string())?;
         let own = |row: &ConsentRow| self.bank.is_none_or(|bank| row.bank == bank.to_string());
         let Some(mut row) = found.filter(own) else {
-            return Ok(None);
+            return Ok((None, 0));
         };
         if row.revoked_at.is_some() {
-            return row.read().map(Some);
+            return Ok((Some(row.read()?), 0));
         }
         row.revoked_at = Some(self.now.as_millisecond());
         let consent = row.clone().read()?;
@@ -283,9 +293,9 @@ impl Write for RevokeConsent {
             ..NoticeAbout::default()
         };
         notices::tell(batch, consent.bank, NoticeKind::ConsentRevoked, &about, self.now).await?;
-        rejected::forget(batch, &consent.uscc).await?;
+        let thrown_away = rejected::forget(batch, &consent.uscc).await?;
         changes::announce(batch, &Change::ConsentRevoked(consent.uscc.clone())).await?;
-        Ok(Some(consent))
+        Ok((Some(consent), thrown_away))
     }
 }
 

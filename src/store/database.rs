@@ -28,6 +28,10 @@ const SHUT: Duration = Duration::from_millis(250);
 /// How long a caller waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How often it is tried to empty the log, and the time between two tries.
+const EMPTYING_TRIES: u32 = 5;
+const BETWEEN_EMPTYINGS: Duration = Duration::from_millis(100);
+
 /// A connection pool to either database.
 #[derive(Clone)]
 pub(super) enum Pool {
@@ -136,6 +140,25 @@ impl Database {
                 Transaction::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         })
+    }
+
+    /// Moves all that SQLite's log holds into the file and cuts the log to nothing, so that what was deleted lies in neither. A reader
+    /// that is under way holds the log for as long as it reads: then it is tried again a few times, and done by a later one or
+    /// when the last connection closes. PostgreSQL keeps no log that could be emptied; how long it keeps one is its operator's.
+    pub(super) async fn empty_log(&self) {
+        let Pool::Sqlite(pool) = &self.writer else { return };
+        for _ in 0..EMPTYING_TRIES {
+            let tried = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(pool).await;
+            match tried {
+                Ok((0, ..)) => return,
+                Ok(_) => tokio::time::sleep(BETWEEN_EMPTYINGS).await,
+                Err(error) => {
+                    tracing::warn!(error = describe(&error), "the log of the database is not emptied now");
+                    return;
+                }
+            }
+        }
+        tracing::warn!("the log of the database is not emptied now: it is being read");
     }
 
     /// The pool of the connection that listens; SQLite has none.

@@ -11,7 +11,7 @@ use super::notices::tell;
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::notice::NoticeAbout;
-use crate::domain::{BankId, DecisionId, Dispute, DisputeId, NoticeKind, Resolution, Uscc};
+use crate::domain::{BankId, DecisionId, Dispute, DisputeId, DisputedFact, NoticeKind, Resolution, Uscc};
 
 /// The most disputes on one page.
 const PAGE_MAX: u32 = 200;
@@ -129,27 +129,22 @@ pub struct DisputeCounts {
 }
 
 impl Store {
-    /// Opens a dispute on a decision of its bank.
+    /// Opens a dispute on a decision of its bank, once for each idempotency key: where the key is taken, nothing is written. At most
+    /// `most` disputes may be open on one part of what one department says of a firm, whichever banks sent them, so that all
+    /// that are open can be told in every decision on it.
     ///
     /// # Errors
-    /// [`StoreError::DisputeOpen`] when the same fact of the decision is disputed and not yet answered;
-    /// [`StoreError::Conflict`] when there is no such decision; [`StoreError::Unavailable`].
-    pub async fn open_dispute(&self, dispute: &Dispute) -> Result<(), StoreError> {
-        self.open_dispute_once(dispute, None).await.map(drop)
-    }
-
-    /// The same, once for each idempotency key: where the key is taken, nothing is written.
-    ///
-    /// # Errors
-    /// As [`Store::open_dispute`].
+    /// [`StoreError::DisputeOpen`], with the earlier one, when the bank disputes the same fact already, by way of whichever decision;
+    /// [`StoreError::TooManyDisputes`]; [`StoreError::Conflict`] when there is no such decision; [`StoreError::Unavailable`].
     pub async fn open_dispute_once(
         &self,
         dispute: &Dispute,
         idempotency: Option<IdempotencyEntry>,
+        most: u32,
     ) -> Result<Committed, StoreError> {
         let (bank, at) = (dispute.bank, dispute.opened_at);
         let row = DisputeRow::of(&Dispute { resolution: None, ..dispute.clone() });
-        self.write(OpenDispute { row, bank, at, idempotency }).await
+        self.write(OpenDispute { row, fact: dispute.fact.clone(), bank, at, idempotency, most }).await
     }
 
     /// Records the written outcome, and tells every bank with a decision on the firm that may rely on the fact.
@@ -190,13 +185,17 @@ impl Store {
         rows.into_iter().map(DisputeRow::read).collect()
     }
 
-    /// Disputes about a firm, whichever bank sent them, newest first; at most 200.
+    /// Disputes about a firm, whichever bank sent them: all that are open, then all that were upheld, newest first; of the others those
+    /// among the newest 200.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
     pub async fn disputes_about(&self, uscc: &Uscc) -> Result<Vec<Dispute>, StoreError> {
-        const ABOUT: &str =
-            select!("uscc = $1 ORDER BY CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END, id DESC LIMIT 200");
+        const ABOUT: &str = select!(
+            "uscc = $1 AND (resolved_at IS NULL OR verdict = 'upheld' \
+             OR id IN (SELECT id FROM disputes WHERE uscc = $1 ORDER BY id DESC LIMIT 200)) \
+             ORDER BY CASE WHEN resolved_at IS NULL THEN 0 WHEN verdict = 'upheld' THEN 1 ELSE 2 END, id DESC"
+        );
         let mut reader = self.reader().await?;
         let rows = fetch!(fetch_all, Reader, &mut reader, DisputeRow, ABOUT, uscc.as_str())?;
         rows.into_iter().map(DisputeRow::read).collect()
@@ -229,29 +228,49 @@ impl Store {
 
 struct OpenDispute {
     row: DisputeRow,
+    fact: DisputedFact,
     bank: BankId,
     at: Timestamp,
     idempotency: Option<IdempotencyEntry>,
+    most: u32,
+}
+
+impl OpenDispute {
+    /// Whether one more may be open.
+    async fn check(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        const OPEN: &str =
+            "SELECT id, decision_id, bank, fact FROM disputes WHERE uscc = $1 AND resolved_at IS NULL ORDER BY id";
+        type Open = (String, String, String, String);
+        let rows = fetch!(fetch_all, Transaction, batch.transaction(), Open, OPEN, &self.row.uscc)?;
+        let mut on_part = 0;
+        for (id, decision, bank, fact) in &rows {
+            let row = Row { what: "dispute", id };
+            let fact: DisputedFact = row.json("fact", fact)?;
+            // A decision as a whole is another fact with each decision.
+            let same = fact.is_same_as(&self.fact) && (fact.source.is_some() || *decision == self.row.decision_id);
+            if same && *bank == self.row.bank {
+                return Err(StoreError::DisputeOpen(row.parse("id", id)?));
+            }
+            // Who disputes a decision as a whole is told of by nobody else, and must not be kept from it by other banks.
+            let counts = fact.source.is_some() || *bank == self.row.bank;
+            on_part += u32::from(counts && (fact.source, &fact.part) == (self.fact.source, &self.fact.part));
+        }
+        if on_part >= self.most { Err(StoreError::TooManyDisputes(self.most)) } else { Ok(()) }
+    }
 }
 
 impl Write for OpenDispute {
     type Answer = Committed;
 
     async fn apply(&self, batch: &mut Batch) -> Result<Committed, StoreError> {
-        const SAME: &str =
-            "SELECT id FROM disputes WHERE decision_id = $1 AND fact = $2 AND resolved_at IS NULL LIMIT 1";
-        let OpenDispute { row, bank, at, idempotency } = self;
+        let OpenDispute { row, bank, at, idempotency, .. } = self;
         // First: what the key was used for may be this very dispute.
         if let Some(entry) = idempotency
             && let Some(earlier) = idempotency::earlier(batch, *bank, entry, *at).await?
         {
             return Ok(Committed::Replayed(earlier));
         }
-        let same: Option<(String,)> =
-            fetch!(fetch_optional, Transaction, batch.transaction(), (String,), SAME, &row.decision_id, &row.fact)?;
-        if same.is_some() {
-            return Err(StoreError::DisputeOpen);
-        }
+        self.check(batch).await?;
         execute!(
             batch.transaction(),
             "INSERT INTO disputes (id, decision_id, bank, uscc, fact, statement, taken_by, standing, without, opened_at, due_at) \

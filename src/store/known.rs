@@ -85,7 +85,8 @@ impl Touched {
                 self.consents.push(subject.to_owned());
                 self.all_firms = true;
             }
-            Kind::Dispute | Kind::DisputeResolved => self.all_firms = true,
+            // Rare, and their subjects are not firms.
+            Kind::Dispute | Kind::DisputeResolved | Kind::DateForgotten => self.all_firms = true,
             // A new consent is known to nobody yet; the others change nothing that is known.
             Kind::Consent
             | Kind::User

@@ -236,10 +236,12 @@ impl Store {
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
     pub async fn history_of(&self, uscc: &Uscc) -> Result<FirmHistory, StoreError> {
         const DATES: &str = "SELECT source, as_of FROM source_dates WHERE uscc = $1";
-        const REVOKED: &str = "SELECT MAX(revoked_at) FROM consents WHERE uscc = $1";
+        // Copies that were fetched before a date was taken back are void, too.
+        const VOID: &str = "SELECT MAX(t.at) FROM (SELECT revoked_at AS at FROM consents WHERE uscc = $1 \
+             UNION ALL SELECT at FROM forgotten_dates WHERE uscc = $1) t";
         let mut reader = self.reader().await?;
         let dates = fetch!(fetch_all, Reader, &mut reader, (String, String), DATES, uscc.as_str())?;
-        let (revoked,) = fetch!(fetch_one, Reader, &mut reader, (Option<i64>,), REVOKED, uscc.as_str())?;
+        let (void,) = fetch!(fetch_one, Reader, &mut reader, (Option<i64>,), VOID, uscc.as_str())?;
         drop(reader);
         // The row is a firm's; its id stays unnamed.
         let row = Row { what: "source date", id: "" };
@@ -250,7 +252,7 @@ impl Store {
                 latest_as_of.insert(source, row.parse("as_of", &as_of)?);
             }
         }
-        Ok(FirmHistory { latest_as_of, revoked_at: row.instant_if_any("revoked_at", revoked)? })
+        Ok(FirmHistory { latest_as_of, revoked_at: row.instant_if_any("revoked_at", void)? })
     }
 }
 

@@ -16,12 +16,32 @@ use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::{RejectedReply, SourceKind, Uscc};
 
-/// Of a longer body only this much is kept, in bytes.
-const BODY_BYTES_MAX: usize = 256 << 10;
+/// No more of a body is ever unpacked, in bytes: the most that the settings allow to be kept.
+const BODY_BYTES_MAX: u64 = 16 << 20;
+/// What a reply takes beside its body, in bytes, about.
+const LINE_BYTES: i64 = 512;
 /// The most rejected replies that are listed.
 const LISTED_MAX: i64 = 1000;
 /// The most that one transaction throws away, so that no commit waits for it.
 const PURGED_MAX: i64 = 1000;
+
+/// How much of rejected replies is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RejectedLimits {
+    /// Of one body, in bytes before packing; 0 keeps none.
+    pub reply_bytes: usize,
+    /// Of one firm's replies, in bytes as they lie in the store.
+    pub firm_bytes: u64,
+    /// Of all replies together, likewise.
+    pub total_bytes: u64,
+}
+
+impl Default for RejectedLimits {
+    /// Those of the settings' defaults, `sources.rejected_*_bytes_max`.
+    fn default() -> RejectedLimits {
+        RejectedLimits { reply_bytes: 256 << 10, firm_bytes: 1 << 20, total_bytes: 256 << 20 }
+    }
+}
 
 /// A kept reply, without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,11 +90,18 @@ impl LineRow {
 }
 
 impl Store {
+    /// Keeps this much of rejected replies from now on. The first call counts.
+    pub fn limit_rejected(&self, limits: RejectedLimits) {
+        let _ = self.0.rejected_limits.set(limits);
+    }
+
     /// Queues a reply to be kept, without waiting for the disk: whoever waits for a decision does not wait for this. A store
     /// that closes writes it first; one that cannot take it says so in the log.
     pub fn keep_rejected(&self, reply: RejectedReply) {
         let source = reply.source;
-        if let Err(error) = self.0.writer.queue(KeepRejected::of(reply)) {
+        if let Err(error) =
+            self.0.writer.queue(KeepRejected::of(reply, *self.0.rejected_limits.get_or_init(RejectedLimits::default)))
+        {
             tracing::warn!(%source, %error, "a reply that broke a rule is not kept");
         }
     }
@@ -91,7 +118,7 @@ impl Store {
         rows.into_iter().map(LineRow::read).collect()
     }
 
-    /// The body of a kept reply, or its first 256 KiB; `None` where there is no such reply or its body was not to be kept.
+    /// The body of a kept reply, or as much of its beginning as was kept; `None` where there is no such reply or its body was not to be kept.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
@@ -104,7 +131,7 @@ impl Store {
         let corrupt = || Row { what: "rejected reply", id: &id }.corrupt("body");
         let packed = hex::decode(body).map_err(|_| corrupt())?;
         let mut plain = Vec::new();
-        GzDecoder::new(packed.as_slice()).take(BODY_BYTES_MAX as u64).read_to_end(&mut plain).map_err(|_| corrupt())?;
+        GzDecoder::new(packed.as_slice()).take(BODY_BYTES_MAX).read_to_end(&mut plain).map_err(|_| corrupt())?;
         Ok(Some(plain))
     }
 
@@ -117,10 +144,38 @@ impl Store {
     }
 }
 
-/// Throws away what is kept of a firm's replies.
-pub(super) async fn forget(batch: &mut Batch, uscc: &Uscc) -> Result<(), StoreError> {
-    execute!(batch.transaction(), "DELETE FROM rejected_replies WHERE uscc = $1", uscc.as_str())?;
+/// Throws away what is kept of a firm's replies; gives how many.
+pub(super) async fn forget(batch: &mut Batch, uscc: &Uscc) -> Result<usize, StoreError> {
+    const OF_FIRM: &str = "SELECT id, kept_bytes FROM rejected_replies WHERE uscc = $1";
+    let kept = fetch!(fetch_all, Transaction, batch.transaction(), (String, i64), OF_FIRM, uscc.as_str())?;
+    throw_away(batch, &kept).await?;
+    Ok(kept.len())
+}
+
+/// Throws replies away, each with what it takes.
+async fn throw_away(batch: &mut Batch, kept: &[(String, i64)]) -> Result<(), StoreError> {
+    for (id, _) in kept {
+        execute!(batch.transaction(), "DELETE FROM rejected_replies WHERE id = $1", id)?;
+    }
+    add_to_total(batch, -kept.iter().map(|(_, bytes)| bytes).sum::<i64>()).await
+}
+
+/// Keeps count of what all replies take.
+async fn add_to_total(batch: &mut Batch, bytes: i64) -> Result<(), StoreError> {
+    execute!(batch.transaction(), "UPDATE rejected_kept SET bytes = bytes + $1 WHERE id = 1", bytes)?;
     Ok(())
+}
+
+/// As many of the first as take `bytes`.
+fn first_of(kept: Vec<(String, i64)>, bytes: i64) -> Vec<(String, i64)> {
+    let mut freed = 0;
+    kept.into_iter()
+        .take_while(|(_, takes)| {
+            let wanted = freed < bytes;
+            freed += takes;
+            wanted
+        })
+        .collect()
 }
 
 struct KeepRejected {
@@ -128,17 +183,51 @@ struct KeepRejected {
     reply: RejectedReply,
     body_bytes: Option<i64>,
     body: Option<String>,
+    limits: RejectedLimits,
 }
 
 impl KeepRejected {
-    fn of(mut reply: RejectedReply) -> KeepRejected {
+    fn of(mut reply: RejectedReply, limits: RejectedLimits) -> KeepRejected {
         let body = reply.body.take();
+        let whole = limits.firm_bytes.min(limits.total_bytes);
+        let packed = body.as_ref().filter(|_| limits.reply_bytes > 0).and_then(|body| {
+            // What would push out all else and itself is not kept.
+            packed(&body[..body.len().min(limits.reply_bytes)]).filter(|text| (text.len() as u64) < whole)
+        });
         KeepRejected {
             id: Uuid::now_v7().to_string(),
             body_bytes: body.as_ref().and_then(|body| i64::try_from(body.len()).ok()),
-            body: body.and_then(|body| packed(&body[..body.len().min(BODY_BYTES_MAX)])),
+            body: packed,
             reply,
+            limits,
         }
+    }
+
+    /// What it takes in the store, about.
+    fn bytes(&self) -> i64 {
+        let body = self.body.as_ref().map_or(0, String::len);
+        LINE_BYTES.saturating_add(i64::try_from(body).unwrap_or(i64::MAX))
+    }
+
+    /// Makes room: the oldest replies leave first, of the firm and then of all.
+    async fn make_room(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        const OF_FIRM: &str = "SELECT id, kept_bytes FROM rejected_replies WHERE uscc = $1 ORDER BY at, id";
+        const OF_ALL: &str = "SELECT id, kept_bytes FROM rejected_replies ORDER BY at, id LIMIT $1";
+        const TOTAL: &str = "SELECT bytes FROM rejected_kept WHERE id = 1";
+        let over = |taken: i64, most: u64| {
+            taken.saturating_add(self.bytes()).saturating_sub(i64::try_from(most).unwrap_or(i64::MAX))
+        };
+        let uscc = self.reply.uscc.as_str();
+        let kept = fetch!(fetch_all, Transaction, batch.transaction(), (String, i64), OF_FIRM, uscc)?;
+        let surplus = over(kept.iter().map(|(_, bytes)| bytes).sum(), self.limits.firm_bytes);
+        throw_away(batch, &first_of(kept, surplus)).await?;
+        let (total,) = fetch!(fetch_one, Transaction, batch.transaction(), (i64,), TOTAL)?;
+        let surplus = over(total, self.limits.total_bytes);
+        if surplus > 0 {
+            let oldest = fetch!(fetch_all, Transaction, batch.transaction(), (String, i64), OF_ALL, PURGED_MAX)?;
+            throw_away(batch, &first_of(oldest, surplus)).await?;
+        }
+        Ok(())
     }
 }
 
@@ -153,11 +242,12 @@ impl Write for KeepRejected {
     type Answer = ();
 
     async fn apply(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        self.make_room(batch).await?;
         let reply = &self.reply;
         execute!(
             batch.transaction(),
-            "INSERT INTO rejected_replies (id, source, uscc, at, pointer, problem, digest, body_bytes, body) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO rejected_replies (id, source, uscc, at, pointer, problem, digest, body_bytes, body, kept_bytes) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             &self.id,
             reply.source.as_str(),
             reply.uscc.as_str(),
@@ -167,8 +257,9 @@ impl Write for KeepRejected {
             &reply.digest,
             self.body_bytes,
             &self.body,
+            self.bytes(),
         )?;
-        Ok(())
+        add_to_total(batch, self.bytes()).await
     }
 }
 
@@ -180,11 +271,9 @@ impl Write for PurgeRejected {
     type Answer = u64;
 
     async fn apply(&self, batch: &mut Batch) -> Result<u64, StoreError> {
-        Ok(execute!(
-            batch.transaction(),
-            "DELETE FROM rejected_replies WHERE id IN (SELECT id FROM rejected_replies WHERE at < $1 LIMIT $2)",
-            self.before,
-            PURGED_MAX,
-        )?)
+        const OLD: &str = "SELECT id, kept_bytes FROM rejected_replies WHERE at < $1 ORDER BY at, id LIMIT $2";
+        let old = fetch!(fetch_all, Transaction, batch.transaction(), (String, i64), OLD, self.before, PURGED_MAX)?;
+        throw_away(batch, &old).await?;
+        Ok(old.len() as u64)
     }
 }

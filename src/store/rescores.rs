@@ -14,7 +14,7 @@ use super::notices::tell;
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::notice::NoticeAbout;
-use crate::domain::{BankId, DecisionId, DecisionRecord, NoticeKind, Rescore, china_date};
+use crate::domain::{BankId, DecisionId, DecisionRecord, NoticeKind, Rescore, Uscc, china_date};
 
 /// Decisions that are looked for at a time.
 const PAGE: i64 = 200;
@@ -121,6 +121,18 @@ impl Store {
     /// [`StoreError::Conflict`] when there is no such decision; [`StoreError::Unavailable`].
     pub async fn commit_rescore(&self, rescore: &Rescore) -> Result<bool, StoreError> {
         self.write(CommitRescore(rescore.clone())).await
+    }
+
+    /// The latest re-scores of decisions on a firm, whichever bank asked, newest first, at most 20: for the office only.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
+    pub async fn rescores_about(&self, uscc: &Uscc) -> Result<Vec<Rescore>, StoreError> {
+        const ABOUT: &str = "SELECT r.id, r.record FROM rescores r JOIN decisions d ON d.id = r.decision_id \
+             WHERE d.uscc = $1 ORDER BY r.at DESC, r.id DESC LIMIT 20";
+        let mut reader = self.reader().await?;
+        let rows = fetch!(fetch_all, Reader, &mut reader, (String, String), ABOUT, uscc.as_str())?;
+        rows.iter().map(|(id, record)| Row { what: "rescore", id }.json("record", record)).collect()
     }
 
     /// The latest re-score of a decision of this bank.

@@ -124,7 +124,8 @@ fn is_refusal(error: &StoreError) -> bool {
             | StoreError::NameTaken
             | StoreError::ConsentRefused(_)
             | StoreError::NoSuchDispute
-            | StoreError::DisputeOpen
+            | StoreError::DisputeOpen(_)
+            | StoreError::TooManyDisputes(_)
             | StoreError::DisputeResolved
     )
 }

@@ -17,10 +17,10 @@ use crate::support::service::{Bank, Service};
 use crate::support::store::Engine::{self, Postgresql, Sqlite};
 use crate::support::store::{Place, bank, days_later, decision, firm, now};
 
-const FIRM: &str = "91330604MA2XY0014W";
+pub(crate) const FIRM: &str = "91330604MA2XY0014W";
 
 /// The sample of a department as of yesterday, with some of its parts replaced.
-fn reply(source: SourceKind, parts: Value) -> String {
+pub(crate) fn reply(source: SourceKind, parts: Value) -> String {
     let mut reply: Value = serde_json::from_str(sample(source)).unwrap();
     let fields = reply.as_object_mut().unwrap();
     fields.insert("as_of".to_owned(), json!(china_date(Timestamp::now()).yesterday().unwrap()));
@@ -29,7 +29,7 @@ fn reply(source: SourceKind, parts: Value) -> String {
 }
 
 /// A service whose three departments know the firm, against which there is an open enforcement.
-async fn service() -> (Service, [Department; 3]) {
+pub(crate) async fn service() -> (Service, [Department; 3]) {
     let opened = china_date(Timestamp::now()).saturating_sub(200.days());
     let courts = json!({"enforcements": [{"opened_on": opened, "closed_on": null, "amount_fen": 8_000_000}]});
     let tax = Department::start(Behaviour::json(reply(SourceKind::Tax, json!({})))).await;
@@ -43,19 +43,19 @@ async fn service() -> (Service, [Department; 3]) {
     (Service::start_with(&tax.base_url(), &urls), [tax, social, payments])
 }
 
-async fn body(response: reqwest::Response, status: u16) -> Value {
+pub(crate) async fn body(response: reqwest::Response, status: u16) -> Value {
     let got = response.status();
     let body: Value = response.json().await.unwrap();
     assert_eq!(got, status, "{body}");
     body
 }
 
-async fn dispute(bank: &Bank, decision: &Value, fact: Value, status: u16) -> Value {
+pub(crate) async fn dispute(bank: &Bank, decision: &Value, fact: Value, status: u16) -> Value {
     let ask = json!({"decision_id": decision["id"], "fact": fact, "statement": "该笔执行已经履行完毕"});
     body(bank.post("/v1/disputes").json(&ask).send().await.unwrap(), status).await
 }
 
-async fn shown(bank: &Bank, decision: &Value) -> Value {
+pub(crate) async fn shown(bank: &Bank, decision: &Value) -> Value {
     body(bank.get(&format!("/v1/decisions/{}", decision["id"].as_str().unwrap())).send().await.unwrap(), 200).await
 }
 
@@ -190,7 +190,7 @@ async fn a_dispute_that_names_no_fact_no_decision_or_another_banks_is_refused_an
     assert!(metrics.contains("yuxin_disputes_overdue 0"), "{metrics}");
 }
 
-fn about(bank: BankId, decision: DecisionId) -> Dispute {
+pub(crate) fn about(bank: BankId, decision: DecisionId) -> Dispute {
     let standing = Standing { score: 588, score_interval: None, grade: "B".to_owned(), outcome: Outcome::Refer };
     let text = |text: &str| Some(text.to_owned());
     Dispute {
@@ -202,7 +202,8 @@ fn about(bank: BankId, decision: DecisionId) -> Dispute {
             source: Some(SourceKind::Tax),
             feature: None,
             part: text("arrears"),
-            pointer: text("/arrears/since"),
+            pointer: text("/arrears"),
+            value_sha256: None,
         },
         statement: "已于上月缴清".to_owned(),
         taken_by: None,
@@ -231,12 +232,15 @@ async fn a_dispute_comes_back_as_it_was_is_answered_once_and_every_change_past_t
     store.commit_decision(decision(other, firm(2))).await.unwrap();
 
     let opened = about(own, id);
-    store.open_dispute(&opened).await.unwrap();
+    store.open_dispute_once(&opened, None, 5).await.unwrap();
     assert_eq!(store.dispute(opened.id).await.unwrap(), Some(opened.clone()));
     let again = Dispute { id: DisputeId(Uuid::now_v7()), ..opened.clone() };
-    assert!(matches!(store.open_dispute(&again).await, Err(StoreError::DisputeOpen)));
-    let nowhere = about(own, DecisionId(Uuid::now_v7()));
-    assert!(matches!(store.open_dispute(&nowhere).await, Err(StoreError::Conflict(_))));
+    assert!(
+        matches!(store.open_dispute_once(&again, None, 5).await, Err(StoreError::DisputeOpen(earlier)) if earlier == opened.id)
+    );
+    let elsewhere = DisputedFact::part(Some(SourceKind::Tax), Some("status"));
+    let nowhere = Dispute { fact: elsewhere, ..about(own, DecisionId(Uuid::now_v7())) };
+    assert!(matches!(store.open_dispute_once(&nowhere, None, 5).await, Err(StoreError::Conflict(_))));
     assert_eq!(store.count_disputes(days_later(20)).await.unwrap(), DisputeCounts { open: 1, overdue: 0 });
     assert_eq!(store.count_disputes(days_later(21)).await.unwrap(), DisputeCounts { open: 1, overdue: 1 });
     assert_eq!(store.disputes_for_office(true).await.unwrap(), vec![opened.clone()]);
@@ -278,7 +282,7 @@ async fn a_dispute_comes_back_as_it_was_is_answered_once_and_every_change_past_t
         let entry = decision(own, firm(1));
         let opened = about(own, entry.record.decision.id);
         store.commit_decision(entry).await.unwrap();
-        store.open_dispute(&opened).await.unwrap();
+        store.open_dispute_once(&opened, None, 5).await.unwrap();
         let user = store.create_user("supervisor", Role::Supervisor, &password, now()).await.unwrap();
         store.resolve_dispute(opened.id, &Resolution { user: user.id, ..resolution.clone() }).await.unwrap();
         assert_eq!(place.tamper(tampering).await, 1);
@@ -366,6 +370,8 @@ async fn the_office_takes_a_dispute_in_and_answers_it_in_writing_and_observers_d
     let right = [("about", id), ("fact", "ENFORCEMENT_OPEN"), ("statement", "<b>已履行完毕</b>")];
     let (_, dispute) = officer.post("/console/disputes", &right, 303).await;
     officer.post("/console/disputes", &right, 409).await;
+    let ledger = String::from_utf8(service.command(&["ledger", FIRM]).stdout).unwrap();
+    assert!(ledger.lines().any(|line| line.contains("officer,true") && line.contains("dispute_intake")), "{ledger}");
     let page = officer.get(&dispute, 200).await;
     assert!(page.contains("履约") && page.contains("剩 20 天") && !page.contains("<b>"), "{page}");
     assert!(page.contains("id=\"with\"") && page.contains("id=\"without\""));
@@ -402,7 +408,7 @@ async fn a_dispute_that_is_late_shows_on_the_page_and_in_the_metrics() {
     let opened_at = Timestamp::now() - SignedDuration::from_hours(23 * 24);
     let late = Dispute { opened_at, due_at: Dispute::due_at(opened_at), ..about(own, entry.record.decision.id) };
     store.commit_decision(entry).await.unwrap();
-    store.open_dispute(&late).await.unwrap();
+    store.open_dispute_once(&late, None, 5).await.unwrap();
     store.create_user("officer", Role::Officer, &SecretString::from("a long test password"), now()).await.unwrap();
     let metrics = reqwest::get(format!("{}/metrics", service.management)).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("yuxin_disputes_overdue 1"), "{metrics}");
@@ -419,7 +425,7 @@ pub(crate) async fn resolve_and_open_one(store: &Store) {
     store.commit_decision(entry).await.unwrap();
     let user = store.list_users().await.unwrap().into_iter().find(|info| info.disabled_at.is_none()).unwrap().user;
     let answered = about(own, id);
-    store.open_dispute(&answered).await.unwrap();
+    store.open_dispute_once(&answered, None, 5).await.unwrap();
     let resolution = Resolution {
         verdict: DisputeVerdict::Rejected,
         answer: "经核实，事实无误".to_owned(),
@@ -428,5 +434,5 @@ pub(crate) async fn resolve_and_open_one(store: &Store) {
         at: days_later(2),
     };
     store.resolve_dispute(answered.id, &resolution).await.unwrap();
-    store.open_dispute(&about(own, id)).await.unwrap();
+    store.open_dispute_once(&about(own, id), None, 5).await.unwrap();
 }

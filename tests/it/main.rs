@@ -63,6 +63,7 @@ mod strange_departments;
 mod support;
 mod training_files;
 mod truth;
+mod upheld;
 mod watch;
 mod webhooks;
 mod webhooks_safety;

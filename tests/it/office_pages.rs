@@ -427,3 +427,52 @@ async fn the_ledger_of_a_firm_is_shown_to_those_who_may_know_it_without_its_code
     assert_ne!(forged.status(), StatusCode::OK);
     console.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_shows_the_disputes_about_the_firm_and_what_was_judged_again() {
+    use yuxin::domain::{Dispute, DisputeId, DisputedFact, Rescore, RescoreId, SourceKind, Standing, china_date};
+    let console = Console::start().await;
+    let id = console.refer(&Specimen::new("恒泰机械", 1, 3)).await;
+    let path = format!("/console/cases/{id}");
+    let mut officer = Visitor::logged_in(&console, Role::Officer).await;
+    let section = "id=\"disputes\"";
+    assert!(!officer.get(&path).await.text().await.unwrap().contains(section), "nothing to show");
+    let (case, record) = console.store.case(id).await.unwrap().unwrap();
+    let (standing, now) = (Standing::of(&record.decision), jiff::Timestamp::now());
+    let dispute = Dispute {
+        id: DisputeId(uuid::Uuid::now_v7()),
+        decision: case.decision,
+        bank: case.bank,
+        uscc: case.uscc.clone(),
+        fact: DisputedFact::part(Some(SourceKind::Tax), Some("arrears")),
+        statement: "已经缴清".to_owned(),
+        taken_by: None,
+        with: standing.clone(),
+        without: None,
+        opened_at: now,
+        due_at: Dispute::due_at(now),
+        resolution: None,
+    };
+    console.store.open_dispute_once(&dispute, None, 5).await.unwrap();
+    let rescore = Rescore {
+        id: RescoreId(uuid::Uuid::now_v7()),
+        decision: case.decision,
+        bank: case.bank,
+        on: china_date(now),
+        at: now,
+        left: Vec::new(),
+        before: standing.clone(),
+        after: Standing { score: 777, ..standing },
+        model: record.decision.model.clone(),
+        policy: record.decision.policy.clone(),
+    };
+    assert!(console.store.commit_rescore(&rescore).await.unwrap());
+    let page = officer.get(&path).await.text().await.unwrap();
+    let link = format!("/console/disputes/{}", dispute.id);
+    assert!(page.contains(section) && page.contains(&link) && page.contains("待答复"), "{page}");
+    assert!(page.contains("税务部门：欠缴"), "{page}");
+    assert!(page.contains("该企业的异议与重评") && page.contains("重评后： 评分 777"), "{page}");
+    let mut observer = Visitor::logged_in(&console, Role::Observer).await;
+    let page = observer.get(&path).await.text().await.unwrap();
+    assert!(page.contains(section) && !page.contains(&link) && !page.contains(case.uscc.as_str()), "{page}");
+}

@@ -56,6 +56,7 @@ fn dossier(at: Timestamp, shown_days: i64) -> Dossier {
         social_insurance: there(SourceKind::SocialInsurance, at, owed),
         payment_history: there(SourceKind::PaymentHistory, at, wages),
         others: Vec::new(),
+        set_aside: Vec::new(),
     }
 }
 
@@ -167,4 +168,48 @@ async fn the_command_and_the_service_judge_again_what_is_due_and_the_bank_sees_i
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     assert_eq!(shown["rescore"]["left"][0]["source"], "social_insurance", "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_that_was_upheld_since_the_decision_counts_when_it_is_judged_again() {
+    use yuxin::domain::evidence::digest_of_value;
+    use yuxin::domain::{Dispute, DisputeId, DisputeVerdict, DisputedFact, Resolution, Standing, UserId};
+    let place = Place::on(Sqlite).await.unwrap();
+    let (store, judge) = (place.open().await, judge());
+    let own = bank(&store, "Bank A").await;
+    let record = decided(&store, &judge, own, now(), 4).await;
+    let fact = DisputedFact::part(Some(SourceKind::Tax), Some("invoices"));
+    let value = record.grounds.dossier.stated(&fact).unwrap();
+    let standing = Standing::of(&record.decision);
+    let dispute = |verdict, value_sha256: String| Dispute {
+        id: DisputeId(Uuid::now_v7()),
+        decision: record.decision.id,
+        bank: own,
+        uscc: FIRM.parse().unwrap(),
+        fact: DisputedFact { value_sha256: Some(value_sha256), ..fact.clone() },
+        statement: "发票金额有误".to_owned(),
+        taken_by: None,
+        with: standing.clone(),
+        without: None,
+        opened_at: now(),
+        due_at: Dispute::due_at(now()),
+        resolution: Some(Resolution {
+            verdict,
+            answer: "属实".to_owned(),
+            user: UserId(Uuid::now_v7()),
+            user_name: "officer".to_owned(),
+            at: days_later(1),
+        }),
+    };
+    let after = |disputes: &[Dispute]| judge.rescore(&record, disputes, days_later(5)).after;
+    let usual = after(&[]);
+    let digest = digest_of_value(&value);
+    let upheld = after(&[dispute(DisputeVerdict::Upheld, digest.clone())]);
+    assert!(
+        usual.score_interval.is_none() && upheld.score_interval.is_some(),
+        "missing, not zero: {upheld:?} {usual:?}"
+    );
+    assert_eq!(after(&[dispute(DisputeVerdict::Rejected, digest)]), usual);
+    assert_eq!(after(&[dispute(DisputeVerdict::Upheld, "0".repeat(64))]), usual, "another statement");
+    store.close().await;
 }

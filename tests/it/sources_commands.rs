@@ -135,7 +135,7 @@ async fn a_probe_shows_each_step_and_asks_nobody_without_a_consent_of_that_firm(
     let firms = sandbox.firms(2).await;
     let consent = bank.consent(&firms[0]).await;
     let probe = |name: &str, firm: &str, consent: &str| {
-        service.command(&["sources", "probe", name, firm, "--consent", consent])
+        service.command(&["sources", "probe", name, firm, "--consent", consent, "--by", "Li Na"])
     };
 
     let output = probe("tax", &firms[0], &consent);
@@ -150,6 +150,30 @@ async fn a_probe_shows_each_step_and_asks_nobody_without_a_consent_of_that_firm(
     ] {
         assert!(steps.contains(step), "{step}: {steps}");
     }
+
+    let ledger = String::from_utf8(service.command(&["ledger", &firms[0]]).stdout).unwrap();
+    assert!(
+        ledger.contains("Li Na (yuxin sources probe),true") && ledger.contains(",working_capital,probed,"),
+        "{ledger}"
+    );
+    let two =
+        json!({"uscc": firms[0], "purposes": ["working_capital", "equipment"], "valid_until": "2099-01-01T00:00:00Z"});
+    let two: Value = bank.post("/v1/consents").json(&two).send().await.unwrap().json().await.unwrap();
+    let two = two["id"].as_str().unwrap();
+    let for_purpose = |purpose: &str| {
+        let arguments = ["sources", "probe", "tax", &firms[0], "--consent", two, "--by", "Li Na", "--purpose", purpose];
+        service.command(&arguments)
+    };
+    let output = probe("tax", &firms[0], two);
+    assert!(
+        output.status.code() == Some(1) && said(&output).contains("--purpose must say what for"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(for_purpose("post_loan").status.code(), Some(1), "no purpose of the grant");
+    assert!(for_purpose("equipment").status.success());
+    let ledger = String::from_utf8(service.command(&["ledger", &firms[0]]).stdout).unwrap();
+    assert!(ledger.contains(",equipment,probed,"), "{ledger}");
 
     for (name, firm, consent, reason) in [
         ("tax", &firms[1], consent.as_str(), "given by another firm"),

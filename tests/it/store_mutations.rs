@@ -19,6 +19,7 @@ const NOT_COVERED: &[&str] = &[
     "log_in_failures",
     "idempotency",
     "rejected_replies",
+    "rejected_kept",
     "probe",
     "source_dates",
     "fact_ends",

@@ -167,7 +167,7 @@ async fn a_probe_shows_every_page_and_step_and_enters_the_ledger() {
             continue;
         }
         let consent = bank.consent(&code).await;
-        let probed = service.command(&["sources", "probe", "tax", &code, "--consent", &consent]);
+        let probed = service.command(&["sources", "probe", "tax", &code, "--consent", &consent, "--by", "Li Na"]);
         let said = String::from_utf8_lossy(&probed.stdout).into_owned();
         assert!(probed.status.success(), "{said}");
         let pages = said.lines().filter(|line| line.starts_with("ok    address: GET ")).count();
@@ -185,7 +185,8 @@ async fn a_probe_shows_every_page_and_step_and_enters_the_ledger() {
         assert!(said.contains(&format!("ok    paging: {pages} pages, ")), "{said}");
         assert!(said.contains("ok    mapping: ") && said.contains("ok    record: "), "{said}");
         assert!(!said.contains("sandbox-secret"), "{said}");
-        let probed = service.command(&["sources", "probe", "social_insurance", &code, "--consent", &consent]);
+        let probed =
+            service.command(&["sources", "probe", "social_insurance", &code, "--consent", &consent, "--by", "Li Na"]);
         let said = String::from_utf8_lossy(&probed.stdout).into_owned();
         assert!(said.contains("mapping") && said.contains("auth") && !said.contains("client-secret"), "{said}");
         let ledger = service.command(&["ledger", &code]);
@@ -270,7 +271,7 @@ async fn a_department_that_refuses_the_signature_or_the_secret_is_named_in_the_d
         assert!(line["detail"].as_str().unwrap().contains(detail), "{change:?}: {line}");
         assert!(answer["score_interval"].is_object(), "what is missing is told, and never taken for nothing: {answer}");
         let consent = bank.consent(&code).await;
-        let probed = service.command(&["sources", "probe", source, &code, "--consent", &consent]);
+        let probed = service.command(&["sources", "probe", source, &code, "--consent", &consent, "--by", "Li Na"]);
         let said = String::from_utf8_lossy(&probed.stdout).into_owned();
         assert_eq!(probed.status.code(), Some(1), "{change:?}: {said}");
         let last = said.lines().last().unwrap();

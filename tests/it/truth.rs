@@ -3,6 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 use yuxin::domain::{RejectedReply, SourceKind};
+use yuxin::store::RejectedLimits;
 
 use crate::support::gathering::FIRM;
 use crate::support::service::{Sandbox, Service};
@@ -229,4 +230,165 @@ async fn a_department_that_goes_back_in_time_is_not_believed_and_its_reply_is_ke
     bank.delete(&format!("/v1/consents/{consent}")).send().await.unwrap();
     let listed = String::from_utf8(service.command(&["sources", "rejected"]).stdout).unwrap();
     assert_eq!(listed.lines().count(), 1, "a revocation throws kept replies away");
+}
+
+/// Bytes that do not pack.
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    use rand::{RngCore, SeedableRng};
+    let mut bytes = vec![0; length];
+    rand::rngs::StdRng::seed_from_u64(seed).fill_bytes(&mut bytes);
+    bytes
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_replies_take_no_more_than_the_settings_say_and_the_oldest_leave_first(
+    #[values(Sqlite, Postgresql)] engine: Engine,
+) {
+    let Some(place) = Place::on(engine).await else { return };
+    let store = place.open().await;
+    store.limit_rejected(RejectedLimits { reply_bytes: 1000, firm_bytes: 6000, total_bytes: 14_000 });
+    let reply = |number, seed: u64| RejectedReply {
+        source: SourceKind::Tax,
+        uscc: firm(number),
+        at: now() + jiff::SignedDuration::from_secs(i64::try_from(seed).unwrap()),
+        pointer: String::new(),
+        problem: seed.to_string(),
+        digest: "ab".repeat(32),
+        body: Some(noise(seed, 5000)),
+    };
+    // Each takes about 2,600 bytes: two of a firm, five of all.
+    for seed in 0..5 {
+        store.keep_rejected(reply(1, seed));
+    }
+    store.keep_rejected(reply(2, 5));
+    store.keep_rejected(reply(3, 6));
+    store.close().await;
+    let store = place.open().await;
+    store.limit_rejected(RejectedLimits { reply_bytes: 1000, firm_bytes: 6000, total_bytes: 14_000 });
+    let kept = |lines: &[yuxin::store::RejectedLine]| lines.iter().map(|l| l.problem.clone()).collect::<Vec<_>>();
+    let lines = store.rejected_replies().await.unwrap();
+    assert_eq!(kept(&lines), ["6", "5", "4", "3"], "of one firm the two newest");
+    assert_eq!(lines[0].body_bytes, Some(5000));
+    assert_eq!(store.rejected_body(lines[0].id).await.unwrap().unwrap(), noise(6, 5000)[..1000]);
+    for number in 4..7 {
+        store.keep_rejected(reply(number, 6 + u64::from(number)));
+    }
+    store.close().await;
+    let store = place.open().await;
+    assert_eq!(kept(&store.rejected_replies().await.unwrap()), ["12", "11", "10", "6", "5"], "of all the five newest");
+    assert_eq!(store.purge_rejected(30, days_later(31)).await.unwrap(), 5);
+    // The count of what lies there has kept up: there is room for five again.
+    store.limit_rejected(RejectedLimits { reply_bytes: 1000, firm_bytes: 6000, total_bytes: 14_000 });
+    for number in 1..8 {
+        store.keep_rejected(reply(number, 20 + u64::from(number)));
+    }
+    store.close().await;
+    let store = place.open().await;
+    assert_eq!(store.rejected_replies().await.unwrap().len(), 5);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_revocation_no_copy_of_a_rejected_reply_lies_in_the_file_or_its_log() {
+    use std::io::Write;
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("yuxin.db");
+    let url = format!("sqlite://{}", file.display());
+    let store = yuxin::store::Store::open(&url, yuxin::observe::Metrics::new().unwrap()).await.unwrap();
+    let own = bank(&store, "Bank A").await;
+    let given = consent(own);
+    store.insert_consent(&given).await.unwrap();
+    let body = noise(7, 3000);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&body).unwrap();
+    let packed = hex::encode(encoder.finish().unwrap());
+    store.keep_rejected(RejectedReply {
+        source: SourceKind::Tax,
+        uscc: given.uscc.clone(),
+        at: now(),
+        pointer: "/a-pointer-to-look-for".into(),
+        problem: "is negative".into(),
+        digest: "ab".repeat(32),
+        body: Some(body),
+    });
+    let holds = |text: &str| {
+        let of = |suffix: &str| std::fs::read(format!("{}{suffix}", file.display())).unwrap_or_default();
+        ["", "-wal"].iter().any(|suffix| memchr::memmem::find(&of(suffix), text.as_bytes()).is_some())
+    };
+    // A large body lies in pieces of a page each; a page is found by some of its bytes.
+    let pieces: Vec<&str> = (0..packed.len() / 200).map(|i| &packed[i * 200..i * 200 + 100]).collect();
+    let asked = std::time::Instant::now();
+    while store.rejected_replies().await.unwrap().is_empty() {
+        assert!(asked.elapsed().as_secs() < 20);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(holds("/a-pointer-to-look-for") && pieces.iter().any(|piece| holds(piece)));
+    store.revoke_consent(given.id, own, days_later(1)).await.unwrap().unwrap();
+    assert!(!holds("/a-pointer-to-look-for") && !pieces.iter().any(|piece| holds(piece)));
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_date_that_a_department_stated_by_mistake_is_forgotten_by_a_command_while_the_service_runs() {
+    use crate::support::department::{Behaviour, Department, sample};
+    let reply = |days: i64| {
+        let mut reply: Value = serde_json::from_str(sample(SourceKind::PaymentHistory)).unwrap();
+        let today = yuxin::domain::china_date(jiff::Timestamp::now());
+        reply["as_of"] = json!(today.saturating_sub(jiff::ToSpan::days(days)));
+        reply.to_string()
+    };
+    let payments = Department::start(Behaviour::json(reply(0))).await;
+    let url = payments.base_url();
+    let patient = [
+        ("YUXIN_SOURCES__CONNECT_TIMEOUT_MS", "5000"),
+        ("YUXIN_SOURCES__PAYMENT_HISTORY__BASE_URL", url.as_str()),
+        ("YUXIN_SOURCES__TRY_TIMEOUT_MS", "5000"),
+        ("YUXIN_SOURCES__GATHER_TIMEOUT_MS", "10000"),
+    ];
+    let service = Service::start_with("http://127.0.0.1:1", &patient);
+    let bank = service.bank("First Bank");
+    let status = async || bank.decide(FIRM).await["evidence"][2]["status"].as_str().unwrap().to_owned();
+    assert_eq!(status().await, "fresh");
+    payments.behave(Behaviour::json(reply(3)));
+    assert_eq!(status().await, "invalid");
+    let forget = |source: &str, firm: &str, reason: &str| {
+        let command = ["sources", "forget-date", source, firm, "--reason", reason, "--by", "Li Na"];
+        let done = service.command(&command);
+        (done.status.code(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+    };
+    let why = "the department's clock was wrong; confirmed by phone";
+    for (source, firm, reason, code, told) in [
+        ("police", FIRM, why, 2, "must be one of"),
+        ("payment_history", "nonsense", why, 2, "invalid value"),
+        ("payment_history", FIRM, " ", 2, "2 to 500 characters"),
+        ("tax", FIRM, why, 1, "no as-of date of tax is on record"),
+    ] {
+        let (exit, said) = forget(source, firm, reason);
+        assert!(exit == Some(code) && said.contains(told), "{said}");
+    }
+    assert_eq!(status().await, "invalid", "nothing was forgotten");
+    let (exit, said) = forget("payment_history", FIRM, why);
+    assert!(exit == Some(0) && said.contains("its next reply may be as of any day") && !said.contains(FIRM), "{said}");
+    assert_eq!(status().await, "fresh");
+
+    // A kept copy of the wrong reply must not bring the date back.
+    let kept = |days| {
+        Behaviour::with_headers(200, &["content-type: application/json", "cache-control: max-age=600"], reply(days))
+    };
+    payments.behave(kept(0));
+    assert_eq!((status().await, status().await), ("fresh".to_owned(), "cached".to_owned()));
+    payments.behave(kept(3));
+    assert_eq!(forget("payment_history", FIRM, why).0, Some(0));
+    assert_eq!(status().await, "fresh", "asked anew");
+
+    assert!(service.command(&["audit", "verify"]).status.success());
+    let url = format!("sqlite://{}", service.database().display());
+    let tampering = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query("UPDATE forgotten_dates SET reason = 'x'").execute(&tampering).await.unwrap();
+    let found = service.command(&["audit", "verify"]);
+    assert!(
+        !found.status.success()
+            && String::from_utf8_lossy(&[found.stdout, found.stderr].concat()).contains("date_forgotten")
+    );
 }

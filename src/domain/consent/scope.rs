@@ -273,6 +273,7 @@ mod tests {
             social_insurance: Evidence::missing(EvidenceStatus::Absent, ""),
             payment_history: Evidence::missing(EvidenceStatus::Absent, ""),
             others: Vec::new(),
+            set_aside: Vec::new(),
         };
         assert_eq!(Scope::default().trim(dossier.clone()), dossier);
         let trimmed = Scope::new(None, fields(&["tax.declared_heads", "tax.filings"])).unwrap().trim(dossier);

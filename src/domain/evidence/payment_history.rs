@@ -24,6 +24,20 @@ pub struct PaymentHistoryRecord {
 }
 
 impl PaymentHistoryRecord {
+    /// Makes it a record in which the department does not name this event.
+    pub(super) fn drop_row(&mut self, part: &str, row: usize) {
+        fn drop<T>(rows: &mut Option<Vec<T>>, row: usize) {
+            if let Some(rows) = rows.as_mut().filter(|rows| row < rows.len()) {
+                rows.remove(row);
+            }
+        }
+        match part {
+            "wage_arrears" => drop(&mut self.wage_arrears, row),
+            "enforcements" => drop(&mut self.enforcements, row),
+            _ => {}
+        }
+    }
+
     /// The parts that are not shared, by their names in the record.
     pub fn not_shared(&self) -> Vec<String> {
         super::absent_parts([

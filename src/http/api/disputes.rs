@@ -45,7 +45,8 @@ pub struct FactAsk {
     /// The code of a reason of the decision, or the name of a feature.
     #[schema(example = "PAY_WAGE_ARREARS")]
     feature: Option<String>,
-    /// A JSON pointer into the source's record, for instance `/enforcements/0`; the part that it begins with is disputed.
+    /// A JSON pointer into the source's record: a part, as `/arrears`, or a row of it, as `/enforcements/0`. Without a row of
+    /// `enforcements` or `wage_arrears` the others still count; without a row of a month the whole part is missing.
     pointer: Option<String>,
 }
 
@@ -157,7 +158,7 @@ impl DisputeReply {
     responses(
     (status = 201, description = "Opened", body = DisputeReply),
     (status = 404, description = "No such decision of this bank", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 409, description = "This fact is disputed already", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "This bank disputes the same fact already (`DISPUTE_OPEN`, with the id of the earlier one), or as many disputes on this part of the firm's data are open as may be (`DISPUTE_LIMIT`)", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "The request has errors", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub async fn open(
@@ -179,7 +180,7 @@ pub async fn open(
     })?;
     let fact = match &ask.fact {
         Some(fact) => check_fact(fact)?,
-        None => DisputedFact { source: None, feature: None, part: None, pointer: None },
+        None => DisputedFact::part(None, None),
     };
     let statement = check_statement(&ask.statement)?;
     let found = store.decision(id, bank.id()).await?;
@@ -190,13 +191,13 @@ pub async fn open(
     let dispute = decider.draft_dispute(&record, fact, statement, None, now);
     // Written once: what is answered now is, byte for byte, what is kept for a repetition.
     let body = serde_json::to_string(&DisputeReply::new(&dispute, now)).unwrap_or_default();
-    let opened =
-        store.open_dispute_once(&dispute, keyed.entry(StatusCode::CREATED, &body)).await.map_err(
-            |error| match error {
-                StoreError::DisputeOpen => Problem::new(ProblemKind::DisputeOpen),
-                other => other.into(),
-            },
-        )?;
+    let entry = keyed.entry(StatusCode::CREATED, &body);
+    let opened = decider.open_dispute(&dispute, entry).await.map_err(|error| match error {
+        StoreError::DisputeOpen(earlier) => Problem::new(ProblemKind::DisputeOpen)
+            .detail(Said::new(format!("在先的异议：{earlier}"), format!("the earlier dispute is {earlier}"))),
+        StoreError::TooManyDisputes(_) => Problem::new(ProblemKind::DisputeLimit),
+        other => other.into(),
+    })?;
     if let Committed::Replayed(reply) = opened {
         return keyed.replay(reply);
     }
@@ -222,8 +223,10 @@ fn check_fact(ask: &FactAsk) -> Result<DisputedFact, Problem> {
     let invalid = |pointer: &str, zh: String, en: String| {
         Problem::new(ProblemKind::Invalid).field(format!("/fact{pointer}"), Said::new(zh, en))
     };
-    let source = SourceKind::ALL.into_iter().find(|source| source.as_str() == ask.source).ok_or_else(|| {
-        let names = SourceKind::ALL.map(SourceKind::as_str).join(", ");
+    // What an optional department says stands in the record of a main one, and is disputed there.
+    let main = SourceKind::ALL.into_iter().filter(|source| !Dossier::parts_of(*source).is_empty());
+    let source = main.clone().find(|source| source.as_str() == ask.source).ok_or_else(|| {
+        let names = main.map(SourceKind::as_str).collect::<Vec<_>>().join(", ");
         invalid("/source", format!("须为下列之一：{names}"), format!("one of {names}"))
     })?;
     match (&ask.feature, &ask.pointer) {
@@ -232,7 +235,7 @@ fn check_fact(ask: &FactAsk) -> Result<DisputedFact, Problem> {
             "feature 与 pointer 只填其一".to_owned(),
             "give a feature or a pointer, not both".to_owned(),
         )),
-        (None, None) => Ok(DisputedFact { source: Some(source), feature: None, part: None, pointer: None }),
+        (None, None) => Ok(DisputedFact::part(Some(source), None)),
         (Some(code), None) => fact_of_code(code).filter(|fact| fact.source == Some(source)).ok_or_else(|| {
             invalid(
                 "/feature",
@@ -252,8 +255,7 @@ fn check_fact(ask: &FactAsk) -> Result<DisputedFact, Problem> {
                 );
                 return Err(invalid("/pointer", zh, en));
             }
-            let (part, pointer) = (Some(part.to_owned()), Some(pointer.clone()));
-            Ok(DisputedFact { source: Some(source), feature: None, part, pointer })
+            Ok(DisputedFact { pointer: Some(pointer.clone()), ..DisputedFact::part(Some(source), Some(part)) })
         }
     }
 }

@@ -14,11 +14,11 @@ use super::queue::{firm_code, firm_name};
 use super::review::Draft;
 use super::session::CaseReader;
 use super::waterfall::{self, Step};
-use super::{ROOT, characteristic};
+use super::{ROOT, characteristic, disputes};
 use crate::domain::case::{REASON_CHARS_MAX, REASON_CHARS_MIN};
 use crate::domain::decision::{DecisionRecord, Reason};
 use crate::domain::size::StaffBasis;
-use crate::domain::{Case, CaseState, UsccVerdict, Verdict};
+use crate::domain::{Case, CaseState, Dispute, Rescore, UsccVerdict, Verdict};
 use crate::http::words::{self, ReferText, Words, figures};
 
 /// What the page says above everything else.
@@ -55,6 +55,27 @@ struct Act {
     class: &'static str,
     limit: Option<String>,
     reason: String,
+}
+
+/// A dispute about the firm.
+struct DisputeLine {
+    /// Its page; `None` for who may not know the firm.
+    address: Option<String>,
+    fact: String,
+    state: String,
+    class: &'static str,
+    when: String,
+    /// What it means for this decision.
+    note: Option<String>,
+}
+
+/// A decision on the firm that was judged again.
+struct RescoreLine {
+    when: String,
+    /// Whether it is the decision of this case.
+    own: bool,
+    before: String,
+    after: String,
 }
 
 struct VerdictOption {
@@ -104,6 +125,8 @@ struct CasePage {
     reasons: Vec<ReasonLine>,
     steps: Vec<Step>,
     sources: Vec<SourceView>,
+    disputes: Vec<DisputeLine>,
+    rescores: Vec<RescoreLine>,
     acts: Vec<Act>,
     closing: Option<String>,
     form: Option<ReviewForm>,
@@ -112,15 +135,60 @@ struct CasePage {
     observer: bool,
 }
 
+/// A case with all that its page shows.
+pub struct CaseFile {
+    /// The case.
+    pub case: Case,
+    /// The decision that it is about.
+    pub record: DecisionRecord,
+    /// Disputes about the firm.
+    pub disputes: Vec<Dispute>,
+    /// Decisions on the firm that were judged again.
+    pub rescores: Vec<Rescore>,
+}
+
+fn dispute_line(dispute: &Dispute, record: &DecisionRecord, reader: &CaseReader) -> DisputeLine {
+    let words = reader.0.words;
+    let (state, class, when) = match &dispute.resolution {
+        None => {
+            (words.t("disputes-open"), "open", words.with("case-due", &[("date", figures::day(dispute.due_at).into())]))
+        }
+        Some(resolution) => (
+            words.t(&format!("dispute-verdict-{}", resolution.verdict)),
+            resolution.verdict.as_str(),
+            figures::day(resolution.at),
+        ),
+    };
+    let left_out = record.grounds.dossier.set_aside.iter().any(|aside| aside.dispute == dispute.id);
+    DisputeLine {
+        address: reader.sees_firm().then(|| format!("{ROOT}/disputes/{}", dispute.id)),
+        fact: disputes::fact_text(&dispute.fact, words),
+        state,
+        class,
+        when,
+        note: left_out.then(|| words.t("dispute-left-out")),
+    }
+}
+
+fn rescore_line(rescore: &Rescore, record: &DecisionRecord, words: Words) -> RescoreLine {
+    RescoreLine {
+        when: figures::instant(rescore.at),
+        own: rescore.decision == record.decision.id,
+        before: disputes::standing_text(&rescore.before, words),
+        after: disputes::standing_text(&rescore.after, words),
+    }
+}
+
 /// Shows `case` to `reader`, with `draft` in the form, or the indicated limit where nothing was typed yet.
 pub fn render(
     status: StatusCode,
     reader: &CaseReader,
-    (case, record): &(Case, DecisionRecord),
+    file: &CaseFile,
     draft: Option<Draft>,
     banner: Banner,
 ) -> Result<HttpResponse, Failure> {
     let words = reader.0.words;
+    let CaseFile { case, record, .. } = file;
     let decision = &record.decision;
     let open = case.state != CaseState::Closed;
     let may_review = reader.may_review();
@@ -155,6 +223,8 @@ pub fn render(
         reasons: reason_lines(record, words),
         steps: waterfall::steps(record, words),
         sources: evidence::sources(record, words),
+        disputes: file.disputes.iter().map(|dispute| dispute_line(dispute, record, reader)).collect(),
+        rescores: file.rescores.iter().map(|rescore| rescore_line(rescore, record, words)).collect(),
         acts: acts(case, reader),
         closing: closing(case, words),
         form: (may_review && open).then(|| form(case, record, draft, words)),

@@ -1,6 +1,7 @@
 //! Characteristics of the model as an officer reads them: name, value in its unit, what it says when it costs points.
 
 use crate::domain::decision::Reason;
+use crate::domain::evidence::EvidenceLine;
 use crate::domain::{Dossier, Fen};
 use crate::features::{self, Unit};
 use crate::http::words::{self, Words, figures};
@@ -33,6 +34,14 @@ pub fn reason(reason: &Reason, dossier: &Dossier, words: Words) -> String {
         return feature.text.in_language(words.0).to_owned();
     }
     let name = feature.label(words.0);
+    let left_out = |line: &EvidenceLine| {
+        let of = [feature.part, feature.name];
+        line.source == feature.source
+            && (line.is_set_aside() || line.set_aside.iter().any(|p| of.contains(&p.as_str())))
+    };
+    if dossier.lines().iter().any(left_out) {
+        return words.with("reason-left-out", &[("name", name.into())]);
+    }
     if dossier.has(feature.source) {
         let why = feature.missing.in_language(words.0);
         return words.with("reason-missing", &[("name", name.into()), ("why", why.into())]);
@@ -82,6 +91,13 @@ mod tests {
             Evidence::missing(EvidenceStatus::Unavailable, "")
         }
         let uscc = "91330604MA2XY0014W".parse().unwrap();
-        Dossier { uscc, tax: nothing(), social_insurance: nothing(), payment_history: nothing(), others: vec![] }
+        Dossier {
+            uscc,
+            tax: nothing(),
+            social_insurance: nothing(),
+            payment_history: nothing(),
+            others: vec![],
+            set_aside: vec![],
+        }
     }
 }

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use jiff::Timestamp;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::case_page::FieldError;
 use super::clock::{Clock, until};
@@ -16,8 +17,8 @@ use super::{Office, ROOT};
 use crate::decide::{Decider, fact_of_code};
 use crate::domain::dispute::{TEXT_CHARS_MAX, TEXT_CHARS_MIN};
 use crate::domain::{
-    CaseId, DecisionId, DecisionRecord, Dispute, DisputeId, DisputeVerdict, DisputedFact, Resolution, SourceKind,
-    Standing,
+    CaseId, DecisionId, DecisionRecord, Dispute, DisputeId, DisputeVerdict, DisputedFact, Dossier, Look, LookId,
+    Resolution, SourceKind, Standing,
 };
 use crate::features;
 use crate::http::words::{self, KNOCK_OUT_CODES, Words, figures};
@@ -165,7 +166,8 @@ async fn render_list(
 fn facts(selected: &str, words: Words) -> Vec<Choice> {
     let choice = |value: &str, label: String| Choice { selected: value == selected, value: value.to_owned(), label };
     let mut choices = vec![choice("", words.t("dispute-fact-decision"))];
-    for source in SourceKind::ALL {
+    // What an optional department says stands in the record of a main one, and is disputed there.
+    for source in SourceKind::ALL.into_iter().filter(|source| !Dossier::parts_of(*source).is_empty()) {
         let name = words::source_name(words.0, source);
         choices.push(choice(source.as_str(), words.with("dispute-fact-source", &[("source", name.as_str().into())])));
         let knock_outs =
@@ -183,7 +185,7 @@ fn facts(selected: &str, words: Words) -> Vec<Choice> {
 
 /// The fact that a choice names.
 fn fact_chosen(value: &str) -> Option<DisputedFact> {
-    let whole = |source| DisputedFact { source, feature: None, part: None, pointer: None };
+    let whole = |source| DisputedFact::part(source, None);
     if value.is_empty() {
         return Some(whole(None));
     }
@@ -194,7 +196,7 @@ fn fact_chosen(value: &str) -> Option<DisputedFact> {
 }
 
 /// The fact in words.
-fn fact_text(fact: &DisputedFact, words: Words) -> String {
+pub(super) fn fact_text(fact: &DisputedFact, words: Words) -> String {
     let Some(source) = fact.source else { return words.t("dispute-fact-decision") };
     let name = words::source_name(words.0, source);
     match (&fact.feature, &fact.part) {
@@ -203,9 +205,24 @@ fn fact_text(fact: &DisputedFact, words: Words) -> String {
             format!("{name}: {label}")
         }
         (None, Some(part)) => {
-            words.with("dispute-fact-part", &[("source", name.into()), ("part", part.as_str().into())])
+            let place = fact.row().map_or_else(|| part.clone(), |row| format!("{part}/{row}"));
+            words.with("dispute-fact-part", &[("source", name.into()), ("part", place_text(&place, words).into())])
         }
         (None, None) => words.with("dispute-fact-source", &[("source", name.into())]),
+    }
+}
+
+/// A place of a record in words: a feature, a part, or a row of a part, counted from 1.
+pub(super) fn place_text(place: &str, words: Words) -> String {
+    if let Some(feature) = features::by_name(place) {
+        return feature.label(words.0).to_owned();
+    }
+    let (part, row) = place.split_once('/').map_or((place, None), |(part, row)| (part, row.parse::<usize>().ok()));
+    let key = format!("part-{part}");
+    let name = if words::has(&key) { words.t(&key) } else { part.to_owned() };
+    match row {
+        Some(row) => words.with("part-row", &[("part", name.into()), ("row", (row + 1).into())]),
+        None => name,
     }
 }
 
@@ -260,14 +277,18 @@ pub async fn take_in(
         return render_list(StatusCode::UNPROCESSABLE_ENTITY, &reader, &office, false, sent, errors).await;
     };
     let user = signed_in.session.user.name.clone();
-    match decider.open_dispute(&record, fact, statement, Some(user), Timestamp::now()).await {
-        Ok(dispute) => Ok(see_other(&address(dispute.id))),
-        Err(StoreError::DisputeOpen) => {
-            let errors = vec![FieldError { field: "fact", text: words.t("dispute-error-open") }];
-            render_list(StatusCode::CONFLICT, &reader, &office, false, sent, errors).await
-        }
-        Err(error) => Err(Failure::store(&error, words)),
-    }
+    // First the ledger: what the dispute would change is read from the firm's records.
+    let look = Look::reading(LookId(Uuid::now_v7()), &record, user.clone(), "dispute_intake", Timestamp::now());
+    office.store.enter_look(look).await.map_err(|error| Failure::store(&error, words))?;
+    let dispute = decider.draft_dispute(&record, fact, statement, Some(user), Timestamp::now());
+    let refused = match decider.open_dispute(&dispute, None).await {
+        Ok(_) => return Ok(see_other(&address(dispute.id))),
+        Err(StoreError::DisputeOpen(_)) => words.t("dispute-error-open"),
+        Err(StoreError::TooManyDisputes(most)) => words.with("dispute-error-limit", &[("most", most.into())]),
+        Err(error) => return Err(Failure::store(&error, words)),
+    };
+    let errors = vec![FieldError { field: "fact", text: refused }];
+    render_list(StatusCode::CONFLICT, &reader, &office, false, sent, errors).await
 }
 
 /// The decision with this id, or the one that the case with this id is about.
@@ -346,7 +367,7 @@ fn render(
 }
 
 /// Score, interval, grade and outcome in one line.
-fn standing_text(standing: &Standing, words: Words) -> String {
+pub(super) fn standing_text(standing: &Standing, words: Words) -> String {
     let score = match standing.score_interval {
         Some(interval) => format!("{} ({}–{})", standing.score, interval.low, interval.high),
         None => standing.score.to_string(),
@@ -389,5 +410,24 @@ pub async fn resolve(
             render(StatusCode::CONFLICT, &reader, &dispute, &sent, warning, Vec::new())
         }
         Err(error) => Err(Failure::store(&error, words)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Language;
+
+    #[test]
+    fn every_part_that_can_be_disputed_has_a_name_in_both_languages() {
+        for source in SourceKind::ALL {
+            for part in Dossier::parts_of(source) {
+                for language in [Language::ZhCn, Language::En] {
+                    assert_ne!(place_text(part, Words(language)), *part, "{part}");
+                }
+            }
+        }
+        assert_eq!(place_text("enforcements/0", Words(Language::En)), "Court enforcement, no. 1");
+        assert_eq!(place_text("record", Words(Language::ZhCn)), "全部数据");
     }
 }

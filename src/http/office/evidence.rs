@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::chart::{Chart, Drawing, Series, Shape, draw};
+use super::disputes::place_text;
 use std::collections::BTreeMap;
 
 use crate::domain::DecisionRecord;
@@ -130,6 +131,10 @@ fn view(line: EvidenceLine, told: Told<'_>) -> SourceView {
         EvidenceStatus::NotCovered => remarks.push(words.t("evidence-gone-not-covered")),
         EvidenceStatus::Stale => remarks.push(words.t("evidence-stale")),
         EvidenceStatus::Fresh | EvidenceStatus::Cached => {}
+    }
+    if !line.set_aside.is_empty() {
+        let parts = line.set_aside.iter().map(|place| place_text(place, words)).collect::<Vec<_>>();
+        remarks.push(words.with("evidence-left-out", &[("parts", parts.join(&words.t("separator")).into())]));
     }
     if !told.missing.is_empty() {
         let parts = told.missing.join(&words.t("separator"));
@@ -318,6 +323,7 @@ mod tests {
             social_insurance,
             payment_history: Evidence::missing(EvidenceStatus::Absent, "404"),
             others: vec![],
+            set_aside: vec![],
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::case_page::{Banner, FieldError, render};
+use super::case_page::{Banner, CaseFile, FieldError, render};
 use super::failure::{Failure, Kind};
 use super::form::Filled;
 use super::frame::see_other;
@@ -14,7 +14,7 @@ use super::limit::Unit;
 use super::session::{CaseReader, SignedIn};
 use super::{Office, ROOT, login};
 use crate::domain::case::{REASON_CHARS_MAX, REASON_CHARS_MIN};
-use crate::domain::{Case, CaseId, CaseState, DecisionRecord, Fen, Look, LookId, Review, Verdict};
+use crate::domain::{CaseId, CaseState, DecisionRecord, Fen, Look, LookId, Review, Verdict};
 use crate::http::words::{Value, Words, figures};
 use crate::store::StoreError;
 
@@ -144,16 +144,19 @@ pub async fn show(
     let id: Option<CaseId> = path.parse().ok();
     let reader = CaseReader::enter(&request, &office, id).await?;
     let found = find(&office, &reader, id).await?;
-    note_reading(&office, &reader, &found.1).await?;
+    note_reading(&office, &reader, &found.record).await?;
     let banner = Banner { saved: query.is_some_and(|q| q.saved.is_some()), ..Banner::default() };
     render(StatusCode::OK, &reader, &found, None, banner)
 }
 
-async fn find(office: &Office, reader: &CaseReader, id: Option<CaseId>) -> Result<(Case, DecisionRecord), Failure> {
+async fn find(office: &Office, reader: &CaseReader, id: Option<CaseId>) -> Result<CaseFile, Failure> {
     let not_found = || reader.0.failure(Kind::NotFound);
     let id = id.ok_or_else(not_found)?;
-    let found = office.store.case(id).await.map_err(|error| Failure::store(&error, reader.0.words))?;
-    found.ok_or_else(not_found)
+    let failed = |error: StoreError| Failure::store(&error, reader.0.words);
+    let (case, record) = office.store.case(id).await.map_err(failed)?.ok_or_else(not_found)?;
+    let disputes = office.store.disputes_about(&case.uscc).await.map_err(failed)?;
+    let rescores = office.store.rescores_about(&case.uscc).await.map_err(failed)?;
+    Ok(CaseFile { case, record, disputes, rescores })
 }
 
 /// Enters the reading of a firm's evidence into its ledger, before it is shown. Whoever may not know the firm looks at no firm.
@@ -170,10 +173,10 @@ async fn note_reading(office: &Office, reader: &CaseReader, record: &DecisionRec
 pub async fn show_draft(office: &Office, who: SignedIn, case: CaseId, reason: String) -> Answer {
     let reader = CaseReader::new(who)?;
     let found = find(office, &reader, Some(case)).await?;
-    note_reading(office, &reader, &found.1).await?;
+    note_reading(office, &reader, &found.record).await?;
     let words = reader.0.words;
     let unit = Unit::of(words.0);
-    let indicated = found.1.decision.indicated_limit.min(found.0.amount);
+    let indicated = found.record.decision.indicated_limit.min(found.case.amount);
     let draft = Draft { reason, ..Draft::blank(indicated, unit) };
     let banner = Banner { warning: Some(words.t("review-draft-restored")), ..Banner::default() };
     render(StatusCode::OK, &reader, &found, Some(draft), banner)
@@ -205,13 +208,13 @@ pub async fn submit(
     let reviewer = reader.into_reviewer()?;
     let reader = &reviewer.0;
     let found = find(&office, reader, id).await?;
-    if found.0.state == CaseState::Closed {
+    if found.case.state == CaseState::Closed {
         return closed_meanwhile(reader, &found, draft);
     }
-    if filled.seen != found.0.reviews.len().to_string() {
+    if filled.seen != found.case.reviews.len().to_string() {
         return changed_meanwhile(reader, &found, draft);
     }
-    match check(&draft, found.0.amount, reader.0.words) {
+    match check(&draft, found.case.amount, reader.0.words) {
         Ok(checked) => record(&office, reader, found, draft, checked).await,
         Err(errors) => {
             let banner = Banner { errors, ..Banner::default() };
@@ -224,13 +227,7 @@ fn from_this_site(request: &HttpRequest) -> bool {
     request.headers().get("sec-fetch-site").is_some_and(|site| site == "same-origin")
 }
 
-async fn record(
-    office: &Office,
-    reader: &CaseReader,
-    found: (Case, DecisionRecord),
-    draft: Draft,
-    checked: Checked,
-) -> Answer {
+async fn record(office: &Office, reader: &CaseReader, found: CaseFile, draft: Draft, checked: Checked) -> Answer {
     let user = &reader.0.session.user;
     let review = Review {
         user: user.id,
@@ -240,7 +237,7 @@ async fn record(
         limit: checked.limit,
         at: Timestamp::now(),
     };
-    let id = found.0.id;
+    let id = found.case.id;
     match office.store.review_case(id, &review).await {
         Ok(_) => Ok(see_other(&format!("{ROOT}/cases/{id}?saved=1"))),
         Err(StoreError::CaseClosed) => {
@@ -267,9 +264,9 @@ fn last_act(review: &Review, words: Words) -> [(&'static str, Value<'_>); 3] {
 }
 
 /// The case was closed before this review came: it is shown as it is now, with what was typed.
-fn closed_meanwhile(reader: &CaseReader, found: &(Case, DecisionRecord), draft: Draft) -> Answer {
+fn closed_meanwhile(reader: &CaseReader, found: &CaseFile, draft: Draft) -> Answer {
     let words = reader.0.words;
-    let warning = match found.0.closing() {
+    let warning = match found.case.closing() {
         Some(closing) if closing.user == reader.0.session.user.id => {
             let [_, at, verdict] = last_act(closing, words);
             words.with("review-stale-closed-self", &[at, verdict])
@@ -282,9 +279,9 @@ fn closed_meanwhile(reader: &CaseReader, found: &(Case, DecisionRecord), draft: 
 }
 
 /// Somebody asked something while this review was being written: the officer sees it before sending again.
-fn changed_meanwhile(reader: &CaseReader, found: &(Case, DecisionRecord), draft: Draft) -> Answer {
+fn changed_meanwhile(reader: &CaseReader, found: &CaseFile, draft: Draft) -> Answer {
     let words = reader.0.words;
-    let warning = found.0.reviews.last().map(|last| words.with("review-stale-changed", &last_act(last, words)));
+    let warning = found.case.reviews.last().map(|last| words.with("review-stale-changed", &last_act(last, words)));
     let banner = Banner { warning, ..Banner::default() };
     render(StatusCode::CONFLICT, reader, found, Some(draft), banner)
 }

@@ -240,13 +240,21 @@ fn bent(fault: Fault, request: &Request, body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Ten times the heads and fifty more: no other department's figure is near.
+/// Ten times the heads and fifty more: no other department's figure is near. And a tenth of the revenue declared, beside invoices that
+/// stay as they are.
 fn contradict(reply: &mut Value) {
     let more = |heads: &mut Value| {
         if let Some(count) = heads.as_u64() {
             *heads = Value::from(count * 10 + 50);
         }
     };
+    for filing in reply.get_mut("filings").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(revenue) = filing.get_mut("declared_revenue_fen")
+            && let Some(fen) = revenue.as_i64()
+        {
+            *revenue = Value::from(fen / 10);
+        }
+    }
     reply.get_mut("declared_heads").map(more);
     for month in reply.get_mut("months").and_then(Value::as_array_mut).into_iter().flatten() {
         month.get_mut("heads").map(more);

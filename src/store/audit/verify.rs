@@ -9,6 +9,7 @@ use super::super::consents::ConsentRow;
 use super::super::database::{Transaction, fetch};
 use super::super::decisions::DecisionRow;
 use super::super::disputes::DisputeRow;
+use super::super::forgotten::ForgottenRow;
 use super::super::keys::{BankRow, KeyRow};
 use super::super::looks::LookRow;
 use super::super::notices::NoticeRow;
@@ -370,6 +371,10 @@ impl Walk {
                     )
                 }
                 "decision" => digests!(self, first, last, DecisionRow, DecisionRow::digest, "decision", "decisions"),
+                "date_forgotten" => {
+                    let of = ForgottenRow::digest;
+                    digests!(self, first, last, ForgottenRow, of, "date_forgotten", "forgotten_dates")
+                }
                 "dispute" => digests!(self, first, last, DisputeRow, DisputeRow::digest, "dispute", "disputes"),
                 "dispute_resolved" => {
                     let of = DisputeRow::resolution_digest;
@@ -398,6 +403,7 @@ impl Walk {
         unspoken!(self, "looks", "look", "1 = 1");
         unspoken!(self, "notices", "notice", "1 = 1");
         unspoken!(self, "decisions", "decision", "1 = 1");
+        unspoken!(self, "forgotten_dates", "date_forgotten", "1 = 1");
         unspoken!(self, "disputes", "dispute", "1 = 1");
         unspoken!(
             self,

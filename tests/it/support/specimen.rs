@@ -147,6 +147,7 @@ impl Specimen {
             social_insurance,
             payment_history: payment,
             others: vec![],
+            set_aside: vec![],
         }
     }
 }

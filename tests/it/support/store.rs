@@ -143,6 +143,7 @@ pub fn decision(bank: BankId, uscc: Uscc) -> DecisionEntry {
         social_insurance: Evidence::missing(EvidenceStatus::Unavailable, "no answer within 800 ms"),
         payment_history: Evidence::missing(EvidenceStatus::Absent, "the department does not know the firm"),
         others: vec![],
+        set_aside: vec![],
     };
     let version = |id: &str| VersionRef { id: id.into(), sha256: "ef".repeat(32) };
     let decision = Decision {
