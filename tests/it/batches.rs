@@ -191,10 +191,12 @@ async fn every_kind_of_file_is_decided_and_the_error_file_says_what_is_wrong(
     assert!(service.command(&["audit", "verify"]).status.success());
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn kill_9_in_the_middle_of_2000_rows_loses_and_doubles_none() {
+async fn kill_9_in_the_middle_of_2000_rows_loses_and_doubles_none(#[values(Sqlite, Postgresql)] engine: Engine) {
+    let Some(place) = Place::on(engine).await else { return };
     let sandbox = Sandbox::start(&[]);
-    let mut service = Service::start(&sandbox.url);
+    let mut service = Service::start_with(&sandbox.url, &[("YUXIN_STORE__URL", &place.url)]);
     let mut bank = service.bank("First Bank");
     let firms = consents(&bank, &sandbox.firms(20).await).await;
     let id = taken(send(&bank, "text/csv", csv(&firms, 2000)).await).await;
