@@ -63,6 +63,7 @@ mod training_files;
 mod truth;
 mod watch;
 mod webhooks;
+mod webhooks_operation;
 mod webhooks_safety;
 mod webhooks_store;
 mod webhooks_worker;
