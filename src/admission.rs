@@ -64,6 +64,9 @@ pub struct Patience {
     pub delay_target: Duration,
 }
 
+/// Live requests under way for each core, up to which rows of batches are begun. More of them, and something waits already.
+const LIVE_BESIDE_BATCHES_PER_CORE: usize = 4;
+
 /// A waiter that a stall of the service has kept for so many times its patience is refused late rather than kept.
 const STALLED: u32 = 10;
 
@@ -73,6 +76,8 @@ pub struct Admission(Arc<Shared>);
 
 struct Shared {
     patience: Patience,
+    /// Live requests under way from which on no row of a batch is begun.
+    live_beside_batches: usize,
     metrics: Metrics,
     state: Mutex<State>,
 }
@@ -80,19 +85,23 @@ struct Shared {
 struct State {
     limit: Limit,
     under_way: usize,
+    /// Those of them for which a loan officer waits.
+    live_under_way: usize,
     live: Line,
     reads: Line,
 }
 
 /// The leave to work; gives the place to the next one when dropped.
-pub struct Permit(Arc<Shared>);
+pub struct Permit(Arc<Shared>, Class);
 
 impl Admission {
     /// With nothing under way.
     pub fn new(patience: Patience, metrics: Metrics) -> Admission {
         let limit = Limit::new(patience.delay_target, Instant::now());
-        let state = State { limit, under_way: 0, live: Line::default(), reads: Line::default() };
-        Admission(Arc::new(Shared { patience, metrics, state: Mutex::new(state) }))
+        let state = State { limit, under_way: 0, live_under_way: 0, live: Line::default(), reads: Line::default() };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let live_beside_batches = cores * LIVE_BESIDE_BATCHES_PER_CORE;
+        Admission(Arc::new(Shared { patience, live_beside_batches, metrics, state: Mutex::new(state) }))
     }
 
     /// Begins now, after a wait that is short enough, or not at all, which is said at once.
@@ -125,13 +134,13 @@ impl Admission {
         }
     }
 
-    /// Whether work of this class may go on. What nobody waits for asks between one row and the next, and pauses on `false`.
+    /// Whether work of this class may go on. What nobody waits for asks before each row of a batch, and pauses on `false`.
     pub fn permits(&self, class: Class) -> bool {
         let state = self.0.lock();
         match class {
             Class::Live => state.wait_of(Class::Live, Flow::UNKNOWN) <= self.0.patience.wait_max,
             Class::Read => state.wait_of(Class::Read, Flow::UNKNOWN) <= self.0.patience.wait_max / 2,
-            Class::Batch => state.has_room_for_batches(),
+            Class::Batch => state.has_room_for_batches() && state.live_under_way < self.0.live_beside_batches,
         }
     }
 
@@ -161,8 +170,7 @@ impl Admission {
         }
         let before_us = state.live.waiting() + if class == Class::Live { 0 } else { state.reads.waiting() };
         if before_us == 0 && state.under_way < state.limit.places() {
-            state.under_way += 1;
-            return Entered::Now(Permit(self.0.clone()));
+            return Entered::Now(state.begin(&self.0, class));
         }
         let patience = match class {
             Class::Live => self.0.patience.wait_max,
@@ -211,13 +219,20 @@ impl State {
         calm && self.under_way * 4 < self.limit.places() * 3
     }
 
+    /// One more is under way.
+    fn begin(&mut self, shared: &Arc<Shared>, class: Class) -> Permit {
+        self.under_way += 1;
+        self.live_under_way += usize::from(class == Class::Live);
+        Permit(shared.clone(), class)
+    }
+
     /// Gives free places to those who wait, live requests first.
     fn fill(&mut self, shared: &Arc<Shared>) -> Woken {
         let mut woken = Woken(Vec::new());
         while self.under_way < self.limit.places() {
-            let Some(waiter) = self.live.pop().or_else(|| self.reads.pop()) else { break };
-            self.under_way += 1;
-            woken.0.push((waiter.turn, Permit(shared.clone())));
+            let live = self.live.pop().map(|waiter| (waiter, Class::Live));
+            let Some((waiter, class)) = live.or_else(|| Some((self.reads.pop()?, Class::Read))) else { break };
+            woken.0.push((waiter.turn, self.begin(shared, class)));
         }
         woken
     }
@@ -247,6 +262,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.under_way -= 1;
+        state.live_under_way -= usize::from(self.1 == Class::Live);
         state.limit.finished();
         let woken = state.fill(&self.0);
         drop(state);
@@ -275,7 +291,27 @@ mod tests {
         assert!(admission.permits(Class::Live) && admission.permits(Class::Read));
         admission.delayed(Duration::ZERO, || Duration::ZERO);
         drop(held);
-        assert_eq!(admission.0.lock().under_way, 0);
+        let state = admission.0.lock();
+        assert_eq!((state.under_way, state.live_under_way), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn rows_of_batches_are_not_begun_beside_many_live_requests_and_are_beside_reads() {
+        let admission = admission();
+        let beside = admission.0.live_beside_batches;
+        let mut reads = Vec::new();
+        for n in 0..u128::try_from(beside).unwrap() {
+            reads.push(admission.enter(Class::Read, Flow(n)).await.ok().unwrap());
+        }
+        assert!(admission.permits(Class::Batch), "reads are no loan officers who wait");
+        let mut live = Vec::new();
+        for n in 0..u128::try_from(beside).unwrap() {
+            live.push(admission.enter(Class::Live, Flow(n)).await.ok().unwrap());
+        }
+        assert!(!admission.permits(Class::Batch) && admission.permits(Class::Read));
+        assert!(admission.enter(Class::Batch, Flow(1)).await.is_ok(), "a file may arrive; its rows wait");
+        live.pop();
+        assert!(admission.permits(Class::Batch));
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod drain;
 mod pace;
+mod scheduled;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,16 +13,16 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
-use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::drain::{Connections, Door, Times, drain};
 use self::pace::{StoreDelay, try_loop};
+use self::scheduled::{purge, rescore_daily};
 use crate::admission::{Admission, Patience};
 use crate::batch::{BatchLimits, Batches, Pace, Workers, run_on_schedule};
-use crate::decide::{Decider, Engine, EngineError, rescore_due};
+use crate::decide::{Decider, Engine, EngineError};
 use crate::http::admit::admit;
 use crate::http::api::idempotency::KeysInUse;
 use crate::http::body::BodyLimits;
@@ -40,8 +41,8 @@ use crate::store::{Change, CheckpointError, CheckpointKeeper, RejectedLimits, St
 /// The shipped model, for where no file is at its place.
 const BUILT_IN_MODEL: &[u8] = include_bytes!("../models/district-scorecard.json");
 
-/// How long after a failed run decisions are judged again.
-const RESCORE_RETRY: Duration = Duration::from_secs(600);
+/// How often connections that read are tried while nobody needs them.
+const KEEP_WARM: Duration = Duration::from_secs(30);
 
 /// The service, bound to its addresses and ready to run.
 pub struct App {
@@ -51,7 +52,7 @@ pub struct App {
     decider: web::Data<Decider>,
     outbox: Outbox,
     batches: web::Data<Batches>,
-    pace: web::Data<Pace>,
+    pace: Pace,
     readiness: Readiness,
     checkpoints: Option<CheckpointKeeper>,
     server: Server,
@@ -132,10 +133,15 @@ impl App {
         store.limit_rejected(rejected_limits(&settings));
         let outbox = Outbox::new(store.clone(), &settings.webhooks, metrics.clone())?;
         let batches = web::Data::new(Batches::new(store.clone(), batch_limits(&settings)));
-        let pace = web::Data::new(Pace::default());
+        let patience = Patience {
+            wait_max: Duration::from_millis(settings.server.wait_ms_max),
+            delay_target: Duration::from_millis(settings.server.delay_ms_target),
+        };
+        let admission = web::Data::new(Admission::new(patience, metrics.clone()));
+        let pace = Pace::beside(Admission::clone(&admission));
         let connections = Connections::default();
         let inner = (&metrics, &readiness, &connections);
-        let (server, door, address) = serve(&settings, &store, &decider, (&batches, &pace, &outbox), inner)?;
+        let (server, door, address) = serve(&settings, &store, &decider, (&batches, &admission, &outbox), inner)?;
         let (management, management_address) = manage(&settings, &store, &decider, &metrics, &readiness)?;
         Ok(App {
             settings,
@@ -187,12 +193,14 @@ impl App {
         let keep_days = [self.settings.sources.rejected_keep_days, self.settings.batches.keep_days];
         let purge = tokio::spawn(purge(self.store.clone(), keep_days));
         let (count, decider) = (self.settings.batches.workers, self.decider.clone().into_inner());
-        let workers = Workers::start(count, &self.batches, decider, Pace::clone(&self.pace), self.metrics.clone());
+        let workers = Workers::start(count, &self.batches, decider, self.pace, self.metrics.clone());
         let portfolio = match self.settings.portfolio.rescore_every_days {
             0 => None,
             days => Some(tokio::spawn(run_on_schedule(self.store.clone(), days))),
         };
         let rescore = tokio::spawn(rescore_daily(self.store.clone(), self.decider.clone()));
+        let warm = self.store.clone();
+        let warm = tokio::spawn(async move { warm.keep_warm(KEEP_WARM).await });
         let delivering = self.outbox.start();
         let (stop_checkpoints, stopped) = tokio::sync::oneshot::channel::<()>();
         let checkpoints = self.checkpoints.map(|keeper| {
@@ -206,6 +214,7 @@ impl App {
         reload.abort();
         purge.abort();
         rescore.abort();
+        warm.abort();
         follow.abort();
         portfolio.inspect(tokio::task::JoinHandle::abort);
         workers.stop().await;
@@ -250,20 +259,15 @@ fn serve(
     settings: &Settings,
     store: &Store,
     decider: &web::Data<Decider>,
-    (batches, pace, outbox): (&web::Data<Batches>, &web::Data<Pace>, &Outbox),
+    (batches, admission, outbox): (&web::Data<Batches>, &web::Data<Admission>, &Outbox),
     (metrics, readiness, connections): (&Metrics, &Readiness, &Connections),
 ) -> Result<(Server, Door, SocketAddr), AppError> {
-    let (batches, pace) = (batches.clone(), pace.clone());
+    let (batches, admission) = (batches.clone(), admission.clone());
     let at = settings.server.clone();
     let limits = BodyLimits { bytes_max: at.body_bytes_max, timeout: Duration::from_millis(at.body_timeout_ms) };
     let store = web::Data::new(store.clone());
     let office = web::Data::new(Office { store: Store::clone(&store), secure_cookies: at.secure_cookies });
     let outbox = web::Data::new(outbox.clone());
-    let patience = Patience {
-        wait_max: Duration::from_millis(at.wait_ms_max),
-        delay_target: Duration::from_millis(at.delay_ms_target),
-    };
-    let admission = web::Data::new(Admission::new(patience, metrics.clone()));
     let delay = Arc::new(StoreDelay::new(metrics.clone()));
     let (decider, metrics, readiness) =
         (decider.clone(), web::Data::new(metrics.clone()), web::Data::new(readiness.clone()));
@@ -285,7 +289,6 @@ fn serve(
             .app_data(quotas.clone())
             .app_data(keys.clone())
             .app_data(batches.clone())
-            .app_data(pace.clone())
             .app_data(limits.clone())
             .wrap(from_fn(watch))
             .wrap(from_fn(admit))
@@ -350,43 +353,6 @@ async fn follow(store: Store, decider: web::Data<Decider>) {
         Change::Any => decider.forget_all(),
     };
     store.follow_changes(on_change).await;
-}
-
-/// Now and every hour throws away what was kept of replies for long enough.
-async fn purge(store: Store, [replies_days, batches_days]: [u32; 2]) {
-    let mut hours = tokio::time::interval(Duration::from_secs(3600));
-    loop {
-        hours.tick().await;
-        // A thousand at a time, until none is left.
-        while store.purge_rejected(replies_days, Timestamp::now()).await.is_ok_and(|purged| purged > 0) {}
-        if let Err(error) = store.purge_batches(batches_days, Timestamp::now()).await {
-            tracing::warn!(%error, "old batches are left to the next purge");
-        }
-    }
-}
-
-/// At the start and every day after midnight in China, judges again what adverse facts have left. On several replicas each does
-/// it and the first one counts. Where it fails it is tried again after a while: facts must leave the same day.
-async fn rescore_daily(store: Store, decider: web::Data<Decider>) {
-    loop {
-        let wait = match rescore_due(&store, &decider.engine(), Timestamp::now()).await {
-            Ok(counts) => {
-                tracing::info!(rescored = counts.rescored, revoked = counts.revoked, "decisions judged again");
-                until_tomorrow(Timestamp::now())
-            }
-            Err(error) => {
-                tracing::error!(%error, "decisions could not be judged again; to be tried again");
-                RESCORE_RETRY
-            }
-        };
-        tokio::time::sleep(wait).await;
-    }
-}
-
-/// The time until a minute after the next midnight in China.
-fn until_tomorrow(now: Timestamp) -> Duration {
-    let since_midnight = (now.as_second() + 8 * 3600).rem_euclid(86_400);
-    Duration::from_secs((86_400 - since_midnight + 60).unsigned_abs())
 }
 
 /// On SIGHUP loads model, policy and connectors anew, all or none: where one cannot be used, the old ones serve on.

@@ -29,7 +29,7 @@ use crate::domain::{BankId, Batch, BatchId, BatchKind, BatchState};
 use crate::store::{IdempotencyEntry, NewBatch, Store, StoreError, StoredReply};
 use file::Part;
 pub use file::{FileFault, FileFormat};
-pub use pace::{Live, Pace};
+pub use pace::Pace;
 pub use portfolio::{RunCounts, queue_run, run_on_schedule};
 pub use work::Workers;
 

@@ -29,6 +29,7 @@ pub mod store;
 pub mod train;
 pub mod users;
 pub mod verify;
+pub mod webhooks;
 
 /// Writes a result to `out`, whole or not at all, or to stdout where none is named.
 ///

@@ -19,8 +19,8 @@
 //! | [`store`] | everything durable, one writer, the audit chain | domain, settings, observe |
 //! | [`outbox`] | events on their way to the banks' webhooks | domain, settings, observe, store |
 //! | [`decide`] | the spine | all of the above but outbox |
-//! | [`batch`] | files of requests and runs over the portfolio, through a durable queue | decide, store, data, domain, observe |
 //! | [`admission`] | who may begin, who waits, who is refused | observe |
+//! | [`batch`] | files of requests and runs over the portfolio, through a durable queue | admission, decide, store, data, domain, observe |
 //! | [`http`] | bank API, console, management | admission, decide, batch, store, outbox, features, domain, observe |
 //! | [`sandbox`] | a synthetic district, the departments, replay | domain |
 //! | [`app`], [`cli`] | wiring and commands | everything |

@@ -7,7 +7,7 @@ use yuxin::cli::audit::AuditCommand;
 use yuxin::cli::serve::ConfigArgs;
 use yuxin::cli::{
     audit, check, consents, decisions, demo, doctor, evaluate, export, features, keys, ledger, rescore, sandbox, score,
-    serve, sources, store, train, users, verify,
+    serve, sources, store, train, users, verify, webhooks,
 };
 
 #[global_allocator]
@@ -106,6 +106,13 @@ enum Command {
         #[command(subcommand)]
         command: sources::SourcesCommand,
     },
+    /// Webhooks of banks, and the key under which their secrets lie
+    Webhooks {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(subcommand)]
+        command: webhooks::WebhooksCommand,
+    },
     /// Check everything that serving needs, from settings to departments
     Doctor(ConfigArgs),
 }
@@ -157,6 +164,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Store { config, command } => store::run(&config, command).await?,
         Command::Config { config, command: ConfigCommand::Check(args) } => check::run(&config, &args)?,
         Command::Sources { config, command } => sources::run(&config, command).await?,
+        Command::Webhooks { config, command } => webhooks::run(&config, command).await?,
         Command::Rescore(args) => rescore::run(&args).await?,
         Command::Doctor(args) => doctor::run(&args).await?,
     }

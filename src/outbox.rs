@@ -34,8 +34,9 @@ use crate::store::{Claimed, Ended, Store, StoreError, Then};
 
 /// How often is looked whether something is due.
 const POLL: Duration = Duration::from_millis(500);
-/// How often what is old is thrown away.
+/// How often what is old is thrown away, and by how much earlier it may be done: the last time was noted at its end.
 const PURGE: Duration = Duration::from_secs(3600);
+const PURGE_EARLY: Duration = Duration::from_secs(600);
 /// How long deliveries under way may take when the service stops; those that take longer are sent again by whoever comes next.
 const GRACE: Duration = Duration::from_secs(5);
 /// What a claim has beyond the time of a delivery, to write down how it ended.
@@ -80,6 +81,17 @@ pub struct NewSecret {
     pub shown: String,
     /// As it is stored.
     pub sealed: String,
+}
+
+/// What became of a secret that was to lie under the newest key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resealed {
+    /// It does already.
+    NotNeeded,
+    /// Now it does; to be stored.
+    Anew(String),
+    /// Its key is not in the settings.
+    Unopened,
 }
 
 /// The task that delivers.
@@ -219,10 +231,44 @@ impl Outbox {
         tracing::warn!(webhook = %claimed.webhook, "the end of a delivery was not stored; the event will be sent again");
     }
 
-    /// Throws away what is old, a thousand at a time.
+    /// Throws away what is old, a thousand at a time, where no other process over the store has done it of late.
     async fn purge(&self) {
         let before = Timestamp::now().saturating_sub(self.0.keep).unwrap_or(Timestamp::MIN);
-        while self.0.store.purge_outbox(before).await.is_ok_and(|purged| purged > 0) {}
+        let store = &self.0.store;
+        let work = async {
+            let mut events = 0;
+            loop {
+                match store.purge_outbox(before).await? {
+                    0 => return Ok(events),
+                    purged => events += purged,
+                }
+            }
+        };
+        match store.do_job("outbox purge", PURGE.saturating_sub(PURGE_EARLY), work).await {
+            Ok(Some(events)) => tracing::info!(events, "old events are gone"),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "old events are left to the next purge"),
+        }
+    }
+
+    /// A secret under the key that seals now.
+    pub fn reseal(&self, webhook: WebhookId, sealed: &str) -> Resealed {
+        let ring = &self.0.keyring;
+        if ring.seals(sealed) {
+            return Resealed::NotNeeded;
+        }
+        let Some(secret) = ring.open(sealed, webhook) else { return Resealed::Unopened };
+        ring.seal(&secret, webhook).map_or(Resealed::Unopened, Resealed::Anew)
+    }
+
+    /// Whether secrets are sealed at all.
+    pub fn seals(&self) -> bool {
+        !self.0.keyring.is_empty()
+    }
+
+    /// A sealed secret as its bank saw it; `None` where its key is not in the settings.
+    pub fn shown(&self, webhook: WebhookId, sealed: &str) -> Option<String> {
+        self.0.keyring.open(sealed, webhook).map(|secret| secret.shown())
     }
 }
 

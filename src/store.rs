@@ -44,7 +44,7 @@ mod webhooks;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -79,7 +79,7 @@ pub use rejected::{RejectedLimits, RejectedLine};
 pub use replays::{Queued, Replay};
 pub use sessions::{LogIn, Session};
 pub use users::UserInfo;
-pub use webhooks::{NewWebhook, WebhookChange};
+pub use webhooks::{AnyWebhook, NewWebhook, Registered, SealedSecrets, WebhookChange};
 
 /// The longest name of a bank or a user, in characters.
 const NAME_CHARS_MAX: usize = 64;
@@ -186,6 +186,11 @@ impl Store {
     /// open one, and who waits for it longer than for a free connection is told that the store is not available.
     pub async fn warm(&self) {
         self.0.database.warm().await;
+    }
+
+    /// Tries the connections that requests read from every so often, so that none is found broken, or gone, by a request. Never ends.
+    pub async fn keep_warm(&self, every: Duration) {
+        self.0.database.keep_warm(every).await;
     }
 
     /// Takes no more writes, writes those that wait, closes every connection.

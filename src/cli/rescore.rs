@@ -80,7 +80,7 @@ async fn run_all(args: &RescoreArgs, settings: &Settings, engine: Engine) -> Res
     let sources = Sources::new(&settings.sources, metrics.clone()).map_err(AppError::from)?;
     let decider = Arc::new(Decider::new(store.clone(), sources, metrics.clone(), engine));
     let batches = Batches::new(store.clone(), batch_limits(settings));
-    let workers = Workers::start(settings.batches.workers.max(1), &batches, decider, Pace::default(), metrics);
+    let workers = Workers::start(settings.batches.workers.max(1), &batches, decider, Pace::alone(), metrics);
     let (mut done, mut failed) = (0, 0);
     for (bank, id) in &run.batches {
         while let Some(batch) = store.batch(*id, *bank).await? {

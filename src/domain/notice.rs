@@ -61,15 +61,24 @@ impl FromStr for NoticeKind {
     }
 }
 
+/// The most decisions that a notice names: a consent may have been relied on for years.
+pub const DECISIONS_MAX: usize = 100;
+
 /// What a notice is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NoticeAbout {
     /// The consent concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_id: Option<ConsentId>,
-    /// The bank's decisions concerned, oldest first.
+    /// The bank's decisions concerned, oldest first, at most [`DECISIONS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decision_ids: Vec<DecisionId>,
+    /// How many they are altogether, where they may be more than are named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision_count: Option<u64>,
+    /// Where all of them are listed, where they are more than are named: a path of this service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decisions_at: Option<String>,
     /// The dispute concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispute_id: Option<String>,

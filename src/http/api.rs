@@ -27,6 +27,11 @@ pub fn configure(routes: &mut web::ServiceConfig) {
                 .default_service(other()),
         )
         .service(
+            web::resource("/v1/consents/{id}/decisions")
+                .route(web::get().to(consents::decisions))
+                .default_service(other()),
+        )
+        .service(
             web::resource("/v1/decisions")
                 .route(web::post().to(decisions::decide))
                 .route(web::get().to(decisions::list))

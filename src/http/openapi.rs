@@ -18,14 +18,14 @@ use super::reply::DecisionReply;
             Every answer is a decision aid, not a credit-bureau report (征信报告); the bank decides."
     ),
     paths(
-        consents::register, consents::show, consents::revoke, decisions::decide, decisions::show, decisions::list,
+        consents::register, consents::show, consents::revoke, consents::decisions, decisions::decide, decisions::show, decisions::list,
         decisions::record, looks::list, notices::list, disputes::open, disputes::show, disputes::list,
         webhooks::create, webhooks::list, webhooks::show, webhooks::change, webhooks::delete, webhooks::rotate_secret,
         sending::test, sending::deliveries, sending::replay,
         batches::submit, batches::show, batches::list, batches::cancel, batches::results::results, batches::results::errors
     ),
     components(schemas(
-        consents::ConsentAsk, consents::ConsentReply, decisions::DecisionAsk, decisions::DecisionPage, DecisionReply,
+        consents::ConsentAsk, consents::ConsentReply, consents::UnderPage, decisions::DecisionAsk, decisions::DecisionPage, DecisionReply,
         looks::LookPage, looks::LookReply, notices::NoticePage, notices::NoticeReply,
         disputes::DisputeAsk, disputes::DisputeReply, disputes::DisputePage,
         webhooks::WebhookAsk, webhooks::WebhookChangeAsk, webhooks::WebhookReply, webhooks::WebhookList,

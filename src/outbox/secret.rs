@@ -86,6 +86,14 @@ impl Keyring {
         Some(format!("{id}:{}", BASE64.encode(bytes)))
     }
 
+    /// Whether this is under the key that seals now; plain where there is none.
+    pub(super) fn seals(&self, sealed: &str) -> bool {
+        match self.0.first() {
+            Some(key) => sealed.strip_prefix(&key.id).is_some_and(|rest| rest.starts_with(':')),
+            None => sealed.starts_with(PLAIN),
+        }
+    }
+
     /// Out of the store; `None` where the key is not there any more, or it was sealed for another webhook.
     pub(super) fn open(&self, sealed: &str, webhook: WebhookId) -> Option<Secret> {
         if let Some(shown) = sealed.strip_prefix(PLAIN) {
@@ -140,7 +148,9 @@ mod tests {
         assert!(Keyring::parse(OTHER).unwrap().open(&sealed, webhook).is_none());
         let renewed = Keyring::parse(&format!("{OTHER} {KEY}")).unwrap();
         assert_eq!(renewed.open(&sealed, webhook).unwrap().0, secret.0, "the key before opens still");
-        assert_ne!(renewed.seal(&secret, webhook).unwrap().split(':').next(), sealed.split(':').next());
+        let anew = renewed.seal(&secret, webhook).unwrap();
+        assert_ne!(anew.split(':').next(), sealed.split(':').next());
+        assert_eq!([renewed.seals(&anew), renewed.seals(&sealed), ring.seals(&sealed)], [true, false, true]);
     }
 
     #[test]
@@ -148,7 +158,9 @@ mod tests {
         let (webhook, secret) = (WebhookId(Uuid::now_v7()), Secret::random());
         let plain = Keyring::parse("").unwrap().seal(&secret, webhook).unwrap();
         assert_eq!(plain, format!("plain:{}", secret.shown()));
-        assert_eq!(Keyring::parse(KEY).unwrap().open(&plain, webhook).unwrap().0, secret.0);
+        let ring = Keyring::parse(KEY).unwrap();
+        assert_eq!(ring.open(&plain, webhook).unwrap().0, secret.0);
+        assert!(!ring.seals(&plain) && Keyring::parse("").unwrap().seals(&plain));
         assert!(Keyring::parse("c2hvcnQ=").is_none() && Keyring::parse("not base64!").is_none());
     }
 }

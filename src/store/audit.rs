@@ -11,7 +11,9 @@
 mod checkpoint;
 mod grounds;
 mod keeper;
+mod pages;
 mod report;
+mod stored;
 mod verify;
 
 use jiff::Timestamp;

@@ -14,7 +14,7 @@ use super::idempotency::{self, IdempotencyEntry};
 use super::many::{ManyRows, read_many};
 use super::writer::Write;
 use super::{Store, StoreError, changes, notices, rejected};
-use crate::domain::notice::NoticeAbout;
+use crate::domain::notice::{DECISIONS_MAX, NoticeAbout};
 use crate::domain::{BankId, Consent, ConsentId, ConsentRefusal, DecisionId, NoticeKind, Scope};
 
 const SELECT: &str = "SELECT id, bank, uscc, purposes, granted_at, valid_until, document_sha256, revoked_at, \
@@ -287,9 +287,12 @@ impl Write for RevokeConsent {
         let consent = row.clone().read()?;
         execute!(batch.transaction(), "UPDATE consents SET revoked_at = $1 WHERE id = $2", row.revoked_at, &row.id)?;
         batch.append(Kind::ConsentRevoked, &row.id, &row.revocation_digest(), self.now);
+        let (decision_ids, count) = relying_on(batch, &consent).await?;
         let about = NoticeAbout {
             consent_id: Some(self.id),
-            decision_ids: relying_on(batch, &consent).await?,
+            decisions_at: (count > decision_ids.len() as u64).then(|| format!("/v1/consents/{}/decisions", self.id)),
+            decision_ids,
+            decision_count: Some(count),
             ..NoticeAbout::default()
         };
         notices::tell(batch, consent.bank, NoticeKind::ConsentRevoked, &about, self.now).await?;
@@ -299,12 +302,48 @@ impl Write for RevokeConsent {
     }
 }
 
-/// The bank's decisions that were made under a consent, oldest first.
-async fn relying_on(batch: &mut Batch, consent: &Consent) -> Result<Vec<DecisionId>, StoreError> {
-    const SELECT: &str = "SELECT DISTINCT decision_id FROM looks \
-         WHERE uscc = $1 AND consent_id = $2 AND bank = $3 AND ended = 'decided' AND decision_id IS NOT NULL ORDER BY decision_id";
+/// The most decisions on one page.
+const PAGE_MAX: u32 = 200;
+
+/// Looks of a bank under a consent that led to decisions, from after the one that $4 names.
+macro_rules! relying {
+    () => {
+        " FROM looks WHERE uscc = $1 AND consent_id = $2 AND bank = $3 AND ended = 'decided' AND decision_id IS NOT NULL \
+         AND decision_id > $4"
+    };
+}
+
+impl Store {
+    /// A bank's decisions that were made under its consent, oldest first, from the one after `after` on; at most 200.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
+    pub async fn decisions_under(
+        &self,
+        consent: &Consent,
+        after: Option<DecisionId>,
+        limit: u32,
+    ) -> Result<Vec<DecisionId>, StoreError> {
+        const PAGE: &str = concat!("SELECT DISTINCT decision_id", relying!(), " ORDER BY decision_id LIMIT $5");
+        let (id, bank, uscc) = (consent.id.to_string(), consent.bank.to_string(), consent.uscc.as_str());
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let limit = i64::from(limit.min(PAGE_MAX));
+        let mut reader = self.reader().await?;
+        let rows = fetch!(fetch_all, Reader, &mut reader, (String,), PAGE, uscc, &id, &bank, &after, limit)?;
+        let row = Row { what: "consent", id: &id };
+        rows.iter().map(|(id,)| row.parse("decision_id", id)).collect()
+    }
+}
+
+/// The bank's decisions that were made under a consent, oldest first, as many as a notice names; and how many there are.
+async fn relying_on(batch: &mut Batch, consent: &Consent) -> Result<(Vec<DecisionId>, u64), StoreError> {
+    const PAGE: &str = concat!("SELECT DISTINCT decision_id", relying!(), " ORDER BY decision_id LIMIT $5");
+    const COUNT: &str = concat!("SELECT COUNT(DISTINCT decision_id)", relying!());
     let (id, bank, uscc) = (consent.id.to_string(), consent.bank.to_string(), consent.uscc.as_str());
-    let rows = fetch!(fetch_all, Transaction, batch.transaction(), (String,), SELECT, uscc, &id, &bank)?;
+    let most = DECISIONS_MAX as i64;
+    let rows = fetch!(fetch_all, Transaction, batch.transaction(), (String,), PAGE, uscc, &id, &bank, "", most)?;
+    let (count,) = fetch!(fetch_one, Transaction, batch.transaction(), (i64,), COUNT, uscc, &id, &bank, "")?;
     let row = Row { what: "consent", id: &id };
-    rows.iter().map(|(id,)| row.parse("decision_id", id)).collect()
+    let ids: Result<Vec<DecisionId>, StoreError> = rows.iter().map(|(id,)| row.parse("decision_id", id)).collect();
+    Ok((ids?, count.unsigned_abs()))
 }

@@ -27,6 +27,11 @@ const POSTGRES_READERS: u32 = 8;
 const SHUT: Duration = Duration::from_millis(250);
 /// How long a caller waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a statement that reads is waited for. A server that hangs cancels nothing by itself: its own time-outs do not run either.
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
+/// Connections that read which are tried, and opened anew where they have broken, while nobody asks; the others stay free for
+/// whoever does.
+const WARM_READERS: u32 = POSTGRES_READERS / 2;
 
 /// How often it is tried to empty the log, and the time between two tries.
 const EMPTYING_TRIES: u32 = 5;
@@ -56,7 +61,11 @@ macro_rules! fetch {
     ($how:ident, $kind:ident, $of:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
         match $of {
             $crate::store::database::$kind::Sqlite(c) => sqlx::query_as::<_, $row>($sql)$(.bind($value))*.$how(&mut **c).await,
-            $crate::store::database::$kind::Postgres(c) => sqlx::query_as::<_, $row>($sql)$(.bind($value))*.$how(&mut **c).await,
+            $crate::store::database::$kind::Postgres(c) => {
+                let asked = sqlx::query_as::<_, $row>($sql)$(.bind($value))*.$how(&mut **c);
+                let answer = $crate::store::database::$kind::in_time(asked).await;
+                $crate::store::database::$kind::settle(c, answer)
+            }
         }
     };
 }
@@ -176,10 +185,31 @@ impl Database {
 
     /// Opens all connections that read, as far as the server gives them: the first callers need not wait until each has its own.
     pub(super) async fn warm(&self) {
+        self.open_readers(POSTGRES_READERS).await;
+    }
+
+    /// Tries connections that read every so often, and opens those anew that have broken: whoever asks first after a quiet hour, or
+    /// after the server was started again, waits for nothing. On SQLite it never ends and does nothing.
+    pub(super) async fn keep_warm(&self, every: Duration) {
+        if let Pool::Sqlite(_) = &self.readers {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(every).await;
+            self.open_readers(WARM_READERS).await;
+        }
+    }
+
+    async fn open_readers(&self, count: u32) {
         if let Pool::Postgres(pool) = &self.readers {
-            let opened = futures_util::future::join_all((0..POSTGRES_READERS).map(|_| pool.acquire())).await;
+            let opened = futures_util::future::join_all((0..count).map(|_| pool.acquire())).await;
             tracing::debug!(connections = opened.iter().filter(|one| one.is_ok()).count(), "connections that read");
         }
+    }
+
+    /// Whether the server could not be reached when it was last tried for.
+    pub(super) fn is_away(&self) -> bool {
+        self.reach.shut_until_ms.load(Ordering::Relaxed) > 0
     }
 
     /// The connection that holds idempotency keys, on PostgreSQL.
@@ -201,6 +231,24 @@ impl Database {
         if let Some(pool) = &self.listening {
             pool.close().await;
         }
+    }
+}
+
+impl Reader {
+    /// What a statement gives on PostgreSQL; `None` where the server does not say within [`READ_TIMEOUT`].
+    pub(super) async fn in_time<T>(asked: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(READ_TIMEOUT, asked).await.ok()
+    }
+
+    /// The answer, or that there was none; the connection on which there was none is given up, and blocks nobody else.
+    pub(super) fn settle<T>(
+        connection: &mut PoolConnection<Postgres>,
+        answer: Option<Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        answer.unwrap_or_else(|| {
+            connection.close_on_drop();
+            Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+        })
     }
 }
 
@@ -252,6 +300,20 @@ fn ms(time: Duration) -> u64 {
 }
 
 impl Transaction {
+    /// What a statement gives on PostgreSQL: a transaction that writes has its time as a whole, and the audit walk takes as long as
+    /// it takes.
+    pub(super) async fn in_time<T>(asked: impl Future<Output = T>) -> T {
+        asked.await
+    }
+
+    /// The answer, as it came.
+    pub(super) fn settle<T>(
+        _: &mut sqlx::Transaction<'static, Postgres>,
+        answer: Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        answer
+    }
+
     /// Commits; when this returns without an error, everything is on disk.
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
@@ -321,6 +383,11 @@ fn create_private(file: &Path) -> std::io::Result<()> {
     options.open(file).map(drop)
 }
 
+/// Connections stay open however long nobody needs them: whoever comes first after that would wait for new ones.
+fn postgres_pool() -> PgPoolOptions {
+    PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None)
+}
+
 async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
     let refused = |e: sqlx::Error| StoreError::Open(describe(&e));
     let options = PgConnectOptions::from_str(url)
@@ -329,21 +396,20 @@ async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError
         // An acknowledged decision is on disk, whatever the server's default; a replica that hangs blocks no other for long.
         .options([
             ("synchronous_commit", "on"),
-            ("lock_timeout", "3000"),
+            ("lock_timeout", "2500"),
             ("statement_timeout", "5000"),
             ("idle_in_transaction_session_timeout", "5000"),
         ])
         .disable_statement_logging();
     // A migration of much data takes as long as it takes.
     let unhurried = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-    let pool = || PgPoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+    let pool = postgres_pool;
     let migrating = pool().max_connections(1).connect_with(unhurried).await.map_err(refused)?;
     schema::bring_to(&migrating, wanted).await?;
     migrating.close().await;
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
-    let lasting = || pool().max_connections(1).idle_timeout(None).max_lifetime(None);
-    let keys = lasting().test_before_acquire(false).connect_lazy_with(options.clone());
-    let listening = lasting().connect_lazy_with(options.clone());
+    let keys = pool().max_connections(1).test_before_acquire(false).connect_lazy_with(options.clone());
+    let listening = pool().max_connections(1).connect_lazy_with(options.clone());
     // The audit walk reads for as long as it takes.
     let readers = pool().max_connections(POSTGRES_READERS).connect_lazy_with(
         options.options([("statement_timeout", "120000"), ("idle_in_transaction_session_timeout", "120000")]),
@@ -405,4 +471,23 @@ fn is_about_the_values(error: &sqlx::Error) -> bool {
 /// The text without NUL characters, which PostgreSQL does not take.
 pub(super) fn without_nul(text: &str) -> String {
     text.replace('\0', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_to_postgresql_stay_open_however_long_nobody_asks() {
+        let options = postgres_pool();
+        assert_eq!((options.get_idle_timeout(), options.get_max_lifetime()), (None, None));
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_reads_is_not_waited_for_without_end() {
+        assert_eq!(Reader::in_time(async { 7 }).await, Some(7));
+        let began = Instant::now();
+        assert_eq!(Reader::in_time(std::future::pending::<()>()).await, None);
+        assert!(began.elapsed() >= READ_TIMEOUT);
+    }
 }

@@ -97,17 +97,30 @@ impl DecisionRow {
     /// compares records by the thousand, and reading the whole of each would take most of its time. No text within a record
     /// can look like these names: quotation marks are escaped there.
     fn columns_agree_as_written(&self) -> bool {
-        let DecisionRow { id, bank, uscc, .. } = self;
-        let begins = format!("{{\"decision\":{{\"id\":\"{id}\",\"bank\":\"{bank}\",\"request\":{{\"uscc\":\"{uscc}\"");
-        let Some(rest) = self.record.strip_prefix(&begins) else { return false };
+        let columns = [&self.id, &self.bank, &self.uscc].map(String::as_str);
+        DecisionRow::agrees_as_written(columns, self.decided_at, self.grounds.as_deref(), &self.record)
+    }
+
+    /// The same, of columns that are read elsewhere: id, bank and firm, then the others.
+    pub(super) fn agrees_as_written(columns: [&str; 3], decided_at: i64, grounds: Option<&str>, record: &str) -> bool {
+        let names = ["{\"decision\":{\"id\":\"", "\",\"bank\":\"", "\",\"request\":{\"uscc\":\""];
+        let mut rest = record;
+        for (name, column) in names.into_iter().zip(columns) {
+            let Some(after) = rest.strip_prefix(name).and_then(|rest| rest.strip_prefix(column)) else { return false };
+            rest = after;
+        }
+        let Some(rest) = rest.strip_prefix('"') else { return false };
         let name = "\"decided_at\":\"";
         let Some(at) = memchr::memmem::find(rest.as_bytes(), name.as_bytes()) else { return false };
         let instant = rest[at + name.len()..].split('"').next().unwrap_or_default();
-        let rests = match &self.grounds {
-            Some(digest) => self.record.ends_with(&format!(",\"grounds\":\"{digest}\"}}")),
+        let rests = match grounds {
+            Some(digest) => record
+                .strip_suffix("\"}")
+                .and_then(|record| record.strip_suffix(digest))
+                .is_some_and(|record| record.ends_with(",\"grounds\":\"")),
             None => memchr::memmem::find(rest.as_bytes(), b"},\"dossier\":{").is_some(),
         };
-        rests && instant.parse::<Timestamp>().is_ok_and(|at| at.as_millisecond() == self.decided_at)
+        rests && instant.parse::<Timestamp>().is_ok_and(|at| at.as_millisecond() == decided_at)
     }
 
     fn columns_agree_as_read(&self) -> bool {

@@ -62,6 +62,51 @@ impl Store {
     }
 }
 
+/// How long a job is held at a time by [`Store::do_job`].
+const LEASE: Duration = Duration::from_secs(60);
+
+impl Store {
+    /// Does `work` as the job `name`, where it was last done at least `every` ago and no other process is at it; else `None`. The
+    /// job is held for as long as the work takes; a process that dies at it holds it for a minute more.
+    ///
+    /// # Errors
+    /// Those of the work, and then the job may be taken again at once; [`StoreError::Unavailable`].
+    pub async fn do_job<T>(
+        &self,
+        name: &'static str,
+        every: Duration,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(job) = self.take_job(name, LEASE, every, Timestamp::now()).await? else { return Ok(None) };
+        let outcome = tokio::select! {
+            outcome = work => outcome,
+            () = self.hold_job(&job) => Err(StoreError::Unavailable("another process has taken the job over".to_owned())),
+        };
+        match outcome {
+            Ok(done) => {
+                self.finish_job(job, Timestamp::now()).await?;
+                Ok(Some(done))
+            }
+            Err(error) => {
+                // Where it cannot be given back its time ends by itself.
+                let _ = self.leave_job(job).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Holds a job until another process has it.
+    async fn hold_job(&self, job: &Job) {
+        loop {
+            tokio::time::sleep(LEASE / 3).await;
+            // A store that fails is tried again before the time is over.
+            if let Ok(false) = self.extend_job(job, LEASE, Timestamp::now()).await {
+                return;
+            }
+        }
+    }
+}
+
 fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

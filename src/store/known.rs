@@ -16,6 +16,8 @@ use super::keys::BankIdentity;
 use super::{Store, StoreError};
 use crate::domain::{Consent, ConsentId, Dispute, FirmHistory, Uscc};
 
+/// What is said while the server cannot be reached.
+const AWAY: &str = "the database cannot be reached";
 /// How long after the head was seen what is known is used.
 const SEEN_FOR: Duration = Duration::from_millis(2);
 /// The most that is remembered of each; all of it goes when there is more.
@@ -195,7 +197,12 @@ impl Store {
         if known.is_seen() {
             return Ok(());
         }
-        let _one = known.looking.lock().await;
+        let _one = match known.looking.try_lock() {
+            Ok(one) => one,
+            // Whoever looks waits to learn whether the server is back; nobody else waits with it.
+            Err(_) if self.0.database.is_away() => return Err(StoreError::Unavailable(AWAY.to_owned())),
+            Err(_) => known.looking.lock().await,
+        };
         if known.is_seen() {
             return Ok(());
         }

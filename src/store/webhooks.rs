@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
 use super::database::{execute, fetch};
+use super::idempotency::{self, IdempotencyEntry, StoredReply};
 use super::notices::tell;
 use super::outbox::close_pending;
 use super::writer::Write;
@@ -174,11 +175,16 @@ async fn save(batch: &mut Batch, row: &WebhookRow, now: Timestamp) -> Result<(),
 }
 
 impl Store {
-    /// Registers a webhook; `None` where the bank has [`WEBHOOKS_MAX`] already.
+    /// Registers a webhook, once for each idempotency key.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn create_webhook(&self, new: NewWebhook, now: Timestamp) -> Result<Option<Webhook>, StoreError> {
+    pub async fn create_webhook(
+        &self,
+        new: NewWebhook,
+        idempotency: Option<IdempotencyEntry>,
+        now: Timestamp,
+    ) -> Result<Registered, StoreError> {
         let row = WebhookRow {
             seq: 0,
             id: new.id.to_string(),
@@ -194,7 +200,39 @@ impl Store {
             failing_since: None,
             failures: 0,
         };
-        self.write(CreateWebhook { row, now }).await
+        self.write(CreateWebhook { bank: new.bank, row, idempotency, now }).await
+    }
+
+    /// The webhooks of all banks, the oldest first, for those who run the service.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
+    pub async fn webhooks_of_all(&self) -> Result<Vec<AnyWebhook>, StoreError> {
+        const SELECT: &str = "SELECT w.id, w.bank, w.url, w.kinds, w.secret, w.old_secret, w.old_until, w.state, w.because, \
+             w.created_at, w.failing_since, w.failures, b.name AS bank_name \
+             FROM webhooks w JOIN banks b ON b.id = w.bank WHERE w.state <> 'deleted' ORDER BY w.id";
+        let mut reader = self.reader().await?;
+        let rows = fetch!(fetch_all, Reader, &mut reader, AnyRow, SELECT)?;
+        let read = |AnyRow { webhook, bank_name }: AnyRow| {
+            let read = webhook.read()?;
+            let secrets = SealedSecrets { present: webhook.secret, previous: webhook.old_secret };
+            Ok(AnyWebhook { webhook: read, bank_name, secrets })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Stores the same secrets sealed otherwise; false where they are no longer those that `was` names.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn reseal_webhook(
+        &self,
+        id: WebhookId,
+        was: SealedSecrets,
+        becomes: SealedSecrets,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(Reseal { id, was, becomes, now }).await
     }
 
     /// A bank's webhooks, oldest first.
@@ -235,20 +273,88 @@ impl Store {
     }
 }
 
+/// What became of a webhook that was to be registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// It is.
+    Stored(Webhook),
+    /// The bank has [`WEBHOOKS_MAX`] already.
+    TooMany,
+    /// Another request with the same idempotency key was first; nothing was written, this was its answer.
+    Replayed(StoredReply),
+}
+
+/// The secrets of a webhook as they lie in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedSecrets {
+    /// The one that signs.
+    pub present: String,
+    /// The one before it.
+    pub previous: Option<String>,
+}
+
+/// A webhook of any bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnyWebhook {
+    /// The webhook.
+    pub webhook: Webhook,
+    /// Its bank's name.
+    pub bank_name: String,
+    /// Its secrets, sealed.
+    pub secrets: SealedSecrets,
+}
+
+#[derive(sqlx::FromRow)]
+struct AnyRow {
+    #[sqlx(flatten)]
+    webhook: WebhookRow,
+    bank_name: String,
+}
+
+struct Reseal {
+    id: WebhookId,
+    was: SealedSecrets,
+    becomes: SealedSecrets,
+    now: Timestamp,
+}
+
+impl Write for Reseal {
+    type Answer = bool;
+
+    async fn apply(&self, batch: &mut Batch) -> Result<bool, StoreError> {
+        let Some(mut row) = find_any(batch, self.id).await? else { return Ok(false) };
+        // Rotated, or deleted, since it was read.
+        if row.secret != self.was.present || row.old_secret != self.was.previous {
+            return Ok(false);
+        }
+        row.secret.clone_from(&self.becomes.present);
+        row.old_secret.clone_from(&self.becomes.previous);
+        save(batch, &row, self.now).await?;
+        Ok(true)
+    }
+}
+
 struct CreateWebhook {
+    bank: BankId,
     row: WebhookRow,
+    idempotency: Option<IdempotencyEntry>,
     now: Timestamp,
 }
 
 impl Write for CreateWebhook {
-    type Answer = Option<Webhook>;
+    type Answer = Registered;
 
-    async fn apply(&self, batch: &mut Batch) -> Result<Option<Webhook>, StoreError> {
+    async fn apply(&self, batch: &mut Batch) -> Result<Registered, StoreError> {
         const COUNT: &str = "SELECT COUNT(*) FROM webhooks WHERE bank = $1 AND state <> 'deleted'";
         let row = &self.row;
+        if let Some(entry) = &self.idempotency
+            && let Some(earlier) = idempotency::earlier(batch, self.bank, entry, self.now).await?
+        {
+            return Ok(Registered::Replayed(earlier));
+        }
         let (count,) = fetch!(fetch_one, Transaction, batch.transaction(), (i64,), COUNT, &row.bank)?;
         if count >= WEBHOOKS_MAX as i64 {
-            return Ok(None);
+            return Ok(Registered::TooMany);
         }
         execute!(
             batch.transaction(),
@@ -262,7 +368,10 @@ impl Write for CreateWebhook {
             row.created_at,
         )?;
         batch.append(Kind::Webhook, &row.id, &row.digest(), self.now);
-        row.read().map(Some)
+        if let Some(entry) = &self.idempotency {
+            idempotency::keep(batch, &[(self.bank, entry, self.now)]).await?;
+        }
+        row.read().map(Registered::Stored)
     }
 }
 

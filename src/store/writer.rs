@@ -28,8 +28,8 @@ use crate::observe::Metrics;
 const BATCH_MAX: usize = 256;
 /// The most writes that wait; one more is refused. About half a second of work.
 const QUEUE_MAX: usize = 4096;
-/// A transaction that takes longer is given up.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A transaction that takes longer is given up: a server that hangs says nothing.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long what waits is kept waiting after a failure, for one that passes at once, like a connection that broke.
 const FIRST_TRY: Duration = Duration::from_millis(300);
 /// How long a later try may take, and the time between two tries.

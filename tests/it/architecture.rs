@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain", "observe", "settings"]),
     ("decide", &["domain", "features", "model", "policy", "sources", "store", "observe"]),
     ("outbox", &["domain", "observe", "settings", "store"]),
-    ("batch", &["domain", "data", "decide", "store", "observe"]),
+    ("batch", &["admission", "domain", "data", "decide", "store", "observe"]),
     ("sandbox", &["domain"]),
     ("http", &["admission", "domain", "features", "decide", "batch", "store", "outbox", "observe"]),
     (

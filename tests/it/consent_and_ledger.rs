@@ -174,7 +174,10 @@ async fn revoking_tells_the_bank_that_relied_on_the_grant_and_leaves_other_banks
     let page = body(bank.get("/v1/notices").send().await.unwrap(), 200).await;
     let notice = &page["notices"][0];
     assert_eq!(notice["kind"], "consent_revoked");
-    assert_eq!(notice["about"], json!({"consent_id": id(&given), "decision_ids": [id(&decision)]}));
+    assert_eq!(
+        notice["about"],
+        json!({"consent_id": id(&given), "decision_ids": [id(&decision)], "decision_count": 1})
+    );
     assert_eq!(notice["seen_at"], Value::Null);
     let next = format!("/v1/notices?cursor={}", page["next_cursor"]);
     assert_eq!(body(bank.get(&next).send().await.unwrap(), 200).await["notices"], json!([]));

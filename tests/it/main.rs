@@ -66,6 +66,7 @@ mod truth;
 mod upheld;
 mod watch;
 mod webhooks;
+mod webhooks_operation;
 mod webhooks_safety;
 mod webhooks_store;
 mod webhooks_worker;

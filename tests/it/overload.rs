@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sqlx::Connection;
 
 use crate::support::service::{Sandbox, Service, ask, client};
 
@@ -131,6 +132,78 @@ async fn overload_is_refused_with_retry_after_while_work_goes_on_and_the_probes_
     }
     // It is over, and nothing is left of it.
     assert_eq!(bank.ask(&firm, &consent).await.status(), 201);
+}
+
+/// The mean delay that steers admission, in seconds.
+async fn delay(service: &Service) -> f64 {
+    let metrics = reqwest::get(format!("{}/metrics", service.management)).await.unwrap().text().await.unwrap();
+    let line = metrics.lines().find(|line| line.starts_with("yuxin_admission_delay_seconds ")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_lets_writes_wait_makes_admission_shed_and_one_that_writes_again_does_not() {
+    let sandbox = Sandbox::start(&[]);
+    let patience = [
+        WARM,
+        ("YUXIN_SERVER__WAIT_MS_MAX", "100"),
+        ("YUXIN_SERVER__DELAY_MS_TARGET", "40"),
+        ("YUXIN_SERVER__QUOTA_BURST", "1000000"),
+    ];
+    let service = Service::start_with(&sandbox.url, &patience);
+    let bank = service.bank("First Bank");
+    let firm = sandbox.firms(1).await.remove(0);
+    let consent = bank.consent(&firm).await;
+    // What a write takes when nothing holds it up.
+    for _ in 0..20 {
+        assert_eq!(bank.ask(&firm, &consent).await.status(), 201);
+    }
+    let url = format!("sqlite://{}", service.database().display());
+    let until = Instant::now() + Duration::from_secs(5);
+    // Another process that writes to the same file: never for so long that a write fails.
+    let holder = tokio::spawn(async move {
+        let mut holder = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        while Instant::now() < until {
+            sqlx::query("BEGIN IMMEDIATE").execute(&mut holder).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            sqlx::query("COMMIT").execute(&mut holder).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        holder.close().await.unwrap();
+    });
+    let callers: Vec<_> = (0..40)
+        .map(|_| {
+            let (bank, firm, consent) = (bank.clone(), firm.clone(), consent.clone());
+            tokio::spawn(async move {
+                let mut shed = 0;
+                while Instant::now() < until {
+                    let answer = bank.ask(&firm, &consent).await;
+                    if answer.status() == 503 && answer.json::<Value>().await.unwrap()["code"] == "OVERLOADED" {
+                        shed += 1;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                shed
+            })
+        })
+        .collect();
+    let mut longest: f64 = 0.0;
+    while Instant::now() < until {
+        longest = longest.max(delay(&service).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut shed = 0;
+    for caller in callers {
+        shed += caller.await.unwrap();
+    }
+    holder.await.unwrap();
+    assert!(longest > 0.1, "writes waited for half a second and {longest} s were noticed");
+    assert!(shed > 0, "nobody was shed");
+    let began = Instant::now();
+    while bank.ask(&firm, &consent).await.status() != 201 {
+        assert!(began.elapsed() < Duration::from_secs(10), "it sheds for ever");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[test]

@@ -101,6 +101,37 @@ async fn a_key_revoked_on_one_replica_is_refused_by_the_other() {
     until("the key still works", async || there.get("/v1/decisions").send().await.unwrap().status() == 401).await;
 }
 
+#[tokio::test]
+async fn what_is_done_on_a_schedule_is_done_by_one_of_the_replicas() {
+    let Some(database) = fresh_database().await else { return };
+    let sandbox = Sandbox::start(&[]);
+    let replicas = [replica(&sandbox.url, &database, &[]), replica(&sandbox.url, &database, &[])];
+    let mut admin = PgConnection::connect(&database).await.unwrap();
+    let began = Instant::now();
+    let done = loop {
+        let done: Vec<String> =
+            sqlx::query_scalar("SELECT name FROM jobs WHERE done_at > 0 AND until = 0 ORDER BY name")
+                .fetch_all(&mut admin)
+                .await
+                .unwrap();
+        if done.len() == 3 || began.elapsed() > AT_ONCE {
+            break done;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(done, ["outbox purge", "purge", "rescore"]);
+    // Both have begun by then: each looks as soon as it serves.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for what in ["decisions judged again", "what was kept for long enough is gone", "old events are gone"] {
+        let times = replicas.iter().map(|one| one.process.said().matches(what).count()).collect::<Vec<_>>();
+        assert_eq!(times.iter().sum::<usize>(), 1, "{what}: {times:?}");
+    }
+    // One that comes later on the same day finds all done.
+    let third = replica(&sandbox.url, &database, &[]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(third.process.said().matches("decisions judged again").count(), 0);
+}
+
 /// nginx with the example's site, its ports replaced; ended when dropped.
 struct Nginx {
     child: Child,

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use rstest::rstest;
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 use yuxin::decide::{Engine as Judge, Occasion, RescoreCounts, rescore_due};
 use yuxin::domain::decision::DecisionRequest;
@@ -157,6 +158,10 @@ async fn the_command_and_the_service_judge_again_what_is_due_and_the_bank_sees_i
     // What falls due while nobody runs the command is done by the service: at its start, and every day.
     let later = decided(&store, &judge, own, days_ago(5), 2).await;
     store.close().await;
+    // As if today's run had not been: it is done once a day, by one of the processes.
+    let mut past = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("UPDATE jobs SET done_at = 0 WHERE name = 'rescore'").execute(&mut past).await.unwrap();
+    past.close().await.unwrap();
     let service = service.restart();
     let path = format!("{}/v1/decisions/{}", service.url, later.decision.id);
     let mut shown = Value::Null;

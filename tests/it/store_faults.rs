@@ -1,12 +1,15 @@
 //! The database fails under the running service: callers are told so at once, and it heals by itself.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sqlx::Connection;
 
-use crate::support::service::{Bank, Sandbox, Service};
+use crate::support::service::{Bank, Sandbox, Service, ask};
+use crate::support::store::{Engine, Place};
 
 /// Whether strace is installed and this user may trace; said where it is not, a failure where CI is set.
 pub(crate) fn strace_is_there() -> bool {
@@ -173,6 +176,107 @@ async fn a_postgresql_that_is_killed_and_started_again_is_refused_at_once_and_he
     }
     acknowledged_are_there(&bank, &ids).await;
     assert!(service.command(&["audit", "verify"]).status.success());
+}
+
+/// Asks in turn, for as long as it is not told to stop: how each request ended, and how long that took.
+async fn keeps_asking(
+    bank: Bank,
+    firm: String,
+    consent: String,
+    n: usize,
+    stop: Arc<AtomicBool>,
+) -> Vec<(u16, Duration)> {
+    let mut answers = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        let request = match n % 3 {
+            0 => bank.get("/v1/decisions"),
+            1 => bank.post("/v1/decisions").json(&ask(&firm, &consent)),
+            _ => bank.post("/v1/decisions").header("idempotency-key", format!("k-{n}")).json(&ask(&firm, &consent)),
+        };
+        let answer = request.send().await.unwrap();
+        let refused = answer.status() == 503;
+        assert!(!refused || answer.headers().contains_key("retry-after"));
+        answers.push((answer.status().as_u16(), began.elapsed()));
+        if refused {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_that_hangs_is_refused_soon_for_reads_and_writes_and_heals_when_it_goes_on() {
+    let Some(server) = crate::support::postgres::OwnServer::start() else { return };
+    let sandbox = Sandbox::start(&[]);
+    let warm = [("YUXIN_STORE__URL", server.url()), ("YUXIN_SOURCES__CACHE_SECONDS", "600".to_owned())];
+    let service = Service::start_with(&sandbox.url, &warm.each_ref().map(|(name, value)| (*name, value.as_str())));
+    let bank = service.bank("First Bank");
+    let firm = sandbox.firms(1).await.remove(0);
+    let consent = bank.consent(&firm).await;
+    let id = decided(&bank, &firm, &consent).await;
+    // Some of these are in the middle of a statement when the server stops.
+    let stop = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..12)
+        .map(|n| tokio::spawn(keeps_asking(bank.clone(), firm.clone(), consent.clone(), n, stop.clone())))
+        .collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    server.hang();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    stop.store(true, Ordering::Relaxed);
+    let (mut slowest, mut refused) = (Duration::ZERO, Vec::new());
+    for caller in callers {
+        for (status, took) in caller.await.unwrap() {
+            assert!([200, 201, 503].contains(&status), "{status}");
+            slowest = slowest.max(took);
+            if status == 503 {
+                refused.push(took);
+            }
+        }
+    }
+    refused.sort();
+    assert!(slowest < Duration::from_secs(6), "somebody waited for {slowest:?}");
+    assert!(refused.len() > 60 && refused[refused.len() / 2] < Duration::from_secs(1), "{refused:?}");
+    let times = refuses(&bank, &firm, &consent).await;
+    server.go_on();
+    let healed = heals(&bank, &firm, &consent).await;
+    crate::support::say(&format!(
+        "PostgreSQL hung: {} refused, the slowest answer after {slowest:?}, then {times:?}; healed after {healed:?}",
+        refused.len()
+    ));
+    acknowledged_are_there(&bank, &[id]).await;
+    assert!(service.command(&["audit", "verify"]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_postgresql_closed_are_open_again_before_anybody_asks() {
+    let Some(place) = Place::on(Engine::Postgresql).await else { return };
+    let store = place.open().await;
+    store.warm().await;
+    let keeps = tokio::spawn({
+        let store = store.clone();
+        async move { store.keep_warm(Duration::from_millis(200)).await }
+    });
+    let mut admin = sqlx::PgConnection::connect(&place.url).await.unwrap();
+    const OTHERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+         AND backend_type = 'client backend'";
+    let ended = format!("SELECT count(pg_terminate_backend(pid)) {OTHERS}");
+    let (ended,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(ended)).fetch_one(&mut admin).await.unwrap();
+    assert!(ended >= 8, "{ended}");
+    let count = format!("SELECT count(*) {OTHERS} AND backend_start > $1::TIMESTAMPTZ");
+    let (since,): (String,) = sqlx::query_as("SELECT now()::TEXT").fetch_one(&mut admin).await.unwrap();
+    let began = Instant::now();
+    loop {
+        let open = sqlx::query_as(sqlx::AssertSqlSafe(count.clone())).bind(&since).fetch_one(&mut admin);
+        let (open,): (i64,) = open.await.unwrap();
+        if open >= 4 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "only {open} were opened again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    keeps.abort();
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

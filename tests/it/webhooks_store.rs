@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use uuid::Uuid;
 use yuxin::domain::{BankId, DeliveryState, Disabled, EventKind, NoticeKind, WebhookId};
-use yuxin::store::{Claimed, Ended, NewWebhook, Queued, Replay, Store, Then, WebhookChange};
+use yuxin::store::{Claimed, Ended, NewWebhook, Queued, Registered, Replay, Store, Then, WebhookChange};
 
 use crate::support::store::Engine::{self, Postgresql, Sqlite};
 use crate::support::store::{Place, bank, consent, days_later, now};
@@ -14,7 +14,8 @@ const FIVE_DAYS: SignedDuration = SignedDuration::from_hours(5 * 24);
 async fn webhook(store: &Store, bank: BankId, kinds: Vec<EventKind>) -> WebhookId {
     let id = WebhookId(Uuid::now_v7());
     let (url, sealed_secret) = ("https://bank.example/".to_owned(), "plain:whsec_x".to_owned());
-    store.create_webhook(NewWebhook { id, bank, url, kinds, sealed_secret }, now()).await.unwrap().unwrap();
+    let made = store.create_webhook(NewWebhook { id, bank, url, kinds, sealed_secret }, None, now()).await.unwrap();
+    assert!(matches!(made, Registered::Stored(_)), "{made:?}");
     id
 }
 

@@ -6,14 +6,14 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::idempotency::KeysInUse;
 use super::{is_purpose, parse_code, purpose_rule};
 use crate::decide::Decider;
 use crate::domain::consent::{Field, ScopeError};
-use crate::domain::{Consent, ConsentId, Scope, SourceKind};
+use crate::domain::{Consent, ConsentId, DecisionId, Scope, SourceKind};
 use crate::http::auth::Bank;
 use crate::http::body::{Json, read_json};
 use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said};
@@ -21,6 +21,8 @@ use crate::store::{Committed, Store};
 
 /// The route under which idempotency keys of consents are kept.
 const ROUTE: &str = "POST /v1/consents";
+/// Decisions on one page.
+const PAGE: u32 = 100;
 /// The most purposes that one consent may name.
 const PURPOSES_MAX: usize = 20;
 
@@ -226,6 +228,49 @@ pub async fn show(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> 
     let consent = store.consent(id).await?.filter(|consent| consent.bank == bank.id());
     let consent = consent.ok_or_else(|| Problem::new(ProblemKind::NotFound))?;
     Ok(HttpResponse::Ok().json(ConsentReply::new(consent, Timestamp::now())))
+}
+
+/// Which decisions under a consent to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct UnderAsk {
+    /// Where the last page ended: its `next_cursor`.
+    cursor: Option<String>,
+}
+
+/// A page of decisions that were made under a consent, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnderPage {
+    /// Their ids: read each at `/v1/decisions/{id}`.
+    decision_ids: Vec<String>,
+    /// Where the next page begins; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// Lists the decisions of this bank that were made under a consent, also after it was revoked.
+#[utoipa::path(get, path = "/v1/consents/{id}/decisions", tag = "consents", params(("id" = String, Path), UnderAsk),
+    security(("bank_key" = [])), responses(
+    (status = 200, description = "A page of ids", body = UnderPage),
+    (status = 404, description = "No such consent with this bank", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 422, description = "The query has errors", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub async fn decisions(bank: Bank, request: HttpRequest, store: web::Data<Store>) -> Result<HttpResponse, Problem> {
+    let invalid = || {
+        Problem::new(ProblemKind::Invalid).detail(Said::new(
+            "查询参数只有 cursor，请取上一页的 next_cursor",
+            "the query takes cursor only, the next_cursor of the last page",
+        ))
+    };
+    let ask = web::Query::<UnderAsk>::from_query(request.query_string()).map_err(|_| invalid())?;
+    let after: Option<DecisionId> = ask.cursor.as_deref().map(str::parse).transpose().map_err(|_| invalid())?;
+    let consent = store.consent(consent_id(&request)?).await?.filter(|consent| consent.bank == bank.id());
+    let consent = consent.ok_or_else(|| Problem::new(ProblemKind::NotFound))?;
+    let mut found = store.decisions_under(&consent, after, PAGE + 1).await?;
+    let more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    let next_cursor = found.last().filter(|_| more).map(ToString::to_string);
+    let decision_ids = found.iter().map(ToString::to_string).collect();
+    Ok(HttpResponse::Ok().json(UnderPage { decision_ids, next_cursor }))
 }
 
 /// Revokes a consent. From then on nothing is fetched under it, and nothing that departments said of the firm is kept; doing it

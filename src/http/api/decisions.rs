@@ -8,7 +8,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::idempotency::KeysInUse;
 use super::{is_purpose, parse_code, purpose_rule};
-use crate::batch::Pace;
 use crate::decide::{Decided, Decider, Extract};
 use crate::domain::decision::{AMOUNT_FEN_MAX, DecisionRequest, TERM_MONTHS_MAX};
 use crate::domain::{Case, DecisionId, DecisionRecord, Fen, Language};
@@ -65,7 +64,6 @@ pub async fn decide(
     decider: web::Data<Decider>,
     store: web::Data<Store>,
     keys: web::Data<KeysInUse>,
-    pace: web::Data<Pace>,
 ) -> Result<HttpResponse, Problem> {
     let ask: Json<DecisionAsk> = read_json(&request, payload).await?;
     let language = language(&request);
@@ -77,7 +75,6 @@ pub async fn decide(
     }
     let asked = check(&ask.value)?;
     // Batches give way.
-    let _live = pace.live();
     // Written once: what is answered now is, byte for byte, what is kept for a repetition.
     let mut body = String::new();
     let remember = |record: &DecisionRecord| {

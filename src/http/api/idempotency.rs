@@ -77,9 +77,14 @@ struct Taken {
 impl Keyed {
     /// The answer that was given under the key before, if one was.
     pub(super) async fn earlier(&self, store: &Store, now: Timestamp) -> Result<Option<HttpResponse>, Problem> {
-        let Some(Taken { text, .. }) = &self.key else { return Ok(None) };
-        let reply = store.idempotent_reply(self.bank, self.route, text, now).await?;
+        let reply = self.earlier_reply(store, now).await?;
         reply.map(|reply| self.replay(reply)).transpose()
+    }
+
+    /// The same as it was kept, for a handler that keeps it otherwise than it is shown.
+    pub(super) async fn earlier_reply(&self, store: &Store, now: Timestamp) -> Result<Option<StoredReply>, Problem> {
+        let Some(Taken { text, .. }) = &self.key else { return Ok(None) };
+        Ok(store.idempotent_reply(self.bank, self.route, text, now).await?)
     }
 
     /// What is kept of an answer with this status and body, in the transaction of what it tells.

@@ -2,19 +2,24 @@
 
 pub mod sending;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::idempotency::KeysInUse;
 use crate::domain::webhook::WEBHOOKS_MAX;
 use crate::domain::{EventKind, Webhook, WebhookId};
 use crate::http::auth::Bank;
-use crate::http::body::read_json;
+use crate::http::body::{Json, read_json};
 use crate::http::problem::{Problem, ProblemBody, ProblemKind, Said};
 use crate::outbox::{NewSecret, Outbox, UrlRefusal};
-use crate::store::{NewWebhook, Store, WebhookChange};
+use crate::store::{NewWebhook, Registered, Store, StoredReply, WebhookChange};
+
+/// The route under which idempotency keys of webhooks are kept.
+const ROUTE: &str = "POST /v1/webhooks";
 
 /// The routes below `/v1/webhooks`.
 pub fn configure(routes: &mut web::ServiceConfig) {
@@ -127,8 +132,11 @@ impl WebhookReply {
     }
 }
 
-/// Registers a webhook, at most ten a bank. From then on what happens is posted to it, signed.
-#[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", request_body = WebhookAsk, security(("bank_key" = [])), responses(
+/// Registers a webhook, at most ten a bank. From then on what happens is posted to it, signed. With an `Idempotency-Key` a repetition
+/// gets the first answer, byte for byte, for 72 hours.
+#[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", request_body = WebhookAsk, security(("bank_key" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Any text of 1 to 255 visible ASCII characters; send one, and a retry cannot register twice")),
+    responses(
     (status = 201, description = "Registered", body = WebhookSecretReply),
     (status = 409, description = "The bank has ten already", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "The request has errors", body = ProblemBody, content_type = "application/problem+json"),
@@ -139,18 +147,64 @@ pub async fn create(
     payload: web::Payload,
     outbox: web::Data<Outbox>,
     store: web::Data<Store>,
+    keys: web::Data<KeysInUse>,
 ) -> Result<HttpResponse, Problem> {
-    let ask: WebhookAsk = read_json(&request, payload).await?.value;
+    let Json { value: ask, sha256 } = read_json::<WebhookAsk>(&request, payload).await?;
+    let keyed = keys.take(&request, bank.id(), ROUTE, &sha256, &store).await?;
+    if let Some(earlier) = keyed.earlier_reply(&store, Timestamp::now()).await? {
+        return keyed.replay(unsealed(&outbox, earlier)?);
+    }
     let (url, kinds) = (check_url(&outbox, &ask.url)?, check_events(&ask.events)?);
-    let (id, now) = (WebhookId(Uuid::now_v7()), Timestamp::now());
+    // To the millisecond, as it is stored: what is shown now is what is shown later.
+    let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::MAX);
+    let id = WebhookId(Uuid::now_v7());
     let secret = new_secret(&outbox, id)?;
+    let made = Webhook {
+        id,
+        bank: bank.id(),
+        url,
+        kinds,
+        disabled: None,
+        created_at: now,
+        old_secret_until: None,
+        failing_since: None,
+    };
+    let reply = |secret: &str| {
+        let reply = WebhookSecretReply { webhook: WebhookReply::new(&made, now), secret: secret.to_owned() };
+        serde_json::to_string(&reply).unwrap_or_default()
+    };
+    // What is kept for a repetition holds the secret as the store does.
+    let entry = keyed.entry(StatusCode::CREATED, &reply(&secret.sealed));
+    let (url, kinds) = (made.url.clone(), made.kinds.clone());
     let new = NewWebhook { id, bank: bank.id(), url, kinds, sealed_secret: secret.sealed };
-    let made = store.create_webhook(new, now).await?.ok_or_else(|| {
-        let most = Said::new(format!("至多 {WEBHOOKS_MAX} 个"), format!("at most {WEBHOOKS_MAX}"));
-        Problem::new(ProblemKind::WebhookLimit).detail(most)
-    })?;
-    let reply = WebhookSecretReply { webhook: WebhookReply::new(&made, now), secret: secret.shown };
-    Ok(HttpResponse::Created().insert_header(("Location", format!("/v1/webhooks/{id}"))).json(reply))
+    match store.create_webhook(new, entry, now).await? {
+        Registered::Stored(_) => {}
+        Registered::Replayed(earlier) => return keyed.replay(unsealed(&outbox, earlier)?),
+        Registered::TooMany => {
+            let most = Said::new(format!("至多 {WEBHOOKS_MAX} 个"), format!("at most {WEBHOOKS_MAX}"));
+            return Err(Problem::new(ProblemKind::WebhookLimit).detail(most));
+        }
+    }
+    let mut answer = HttpResponse::Created();
+    answer.insert_header(("Location", format!("/v1/webhooks/{id}"))).content_type("application/json");
+    Ok(answer.body(reply(&secret.shown)))
+}
+
+/// A kept answer with the secret as the bank saw it.
+fn unsealed(outbox: &Outbox, mut reply: StoredReply) -> Result<StoredReply, Problem> {
+    #[derive(Deserialize)]
+    struct Kept {
+        id: WebhookId,
+        secret: String,
+    }
+    let kept = serde_json::from_str::<Kept>(&reply.body).ok();
+    let shown = kept.and_then(|Kept { id, secret }| Some((outbox.shown(id, &secret)?, secret)));
+    let Some((shown, sealed)) = shown else {
+        tracing::error!("a kept answer cannot be given again: is its key in webhooks.secret_keys?");
+        return Err(Problem::new(ProblemKind::Internal));
+    };
+    reply.body = reply.body.replace(&sealed, &shown);
+    Ok(reply)
 }
 
 /// Lists this bank's webhooks.

@@ -1,8 +1,11 @@
 //! The walk along the audit chain, over one state of the store while others go on writing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+
+use rustc_hash::FxHashMap;
+use tokio::task::JoinHandle;
 
 use super::super::cases::{CaseRow, ReviewRow};
 use super::super::consents::ConsentRow;
@@ -17,20 +20,23 @@ use super::super::rescores::RescoreRow;
 use super::super::users::UserRow;
 use super::super::webhooks::WebhookRow;
 use super::super::{Store, StoreError};
+use super::pages::{self, ChainRow, Page};
 use super::report::{AuditProblem, AuditReport};
+use super::stored;
 use super::{Checkpoint, Head};
 
 /// Rows of the chain that are read at a time.
 const PAGE: i64 = 1000;
 /// Rows of the chain that one reader takes on before another may take the next ones.
 const BLOCK: i64 = 8 * PAGE;
-/// The most readers beside the first: SQLite has four connections that read.
-const READERS_MAX: usize = 3;
+/// The most readers beside the first and the one that compares: SQLite has four connections that read.
+const READERS_MAX: usize = 2;
 /// The most problems that are reported.
 const PROBLEMS_MAX: usize = 20;
 
+/// A row of the chain that was read by itself.
 #[derive(Debug, sqlx::FromRow)]
-struct ChainRow {
+struct SingleRow {
     seq: i64,
     at: i64,
     kind: String,
@@ -38,6 +44,35 @@ struct ChainRow {
     digest: String,
     previous: String,
     hash: String,
+}
+
+impl SingleRow {
+    fn borrowed(&self) -> ChainRow<'_> {
+        ChainRow {
+            seq: self.seq,
+            at: self.at,
+            kind: &self.kind,
+            subject: &self.subject,
+            digest: &self.digest,
+            previous: &self.previous,
+            hash: &self.hash,
+        }
+    }
+}
+
+/// The first row of a stretch, for its place after the stretch before.
+struct First {
+    seq: i64,
+    kind: String,
+    subject: String,
+    previous: String,
+}
+
+impl First {
+    fn of(row: &ChainRow<'_>) -> First {
+        let ChainRow { seq, kind, subject, previous, .. } = *row;
+        First { seq, kind: kind.to_owned(), subject: subject.to_owned(), previous: previous.to_owned() }
+    }
 }
 
 impl Store {
@@ -60,15 +95,11 @@ impl Store {
         noted.sort_unstable();
         let noted: Arc<[i64]> = noted.into();
         let mut walk = Walk::begin(self, &noted).await?;
+        let beside = tokio::spawn(stored::beside(self.clone()));
         let (entries, head) = walk.chain(self, &noted).await?;
         walk.compare(checkpoints, &head);
-        walk.doubles().await?;
+        walk.problems.extend(joined(beside).await?);
         walk.unspoken().await?;
-        walk.passwords().await?;
-        walk.webhooks().await?;
-        walk.states().await?;
-        let odd = super::grounds::check(&mut walk.snapshot).await?;
-        walk.problems.extend(odd);
         walk.problems.sort_by_key(|problem| problem.seq.unwrap_or(i64::MAX));
         walk.problems.truncate(PROBLEMS_MAX);
         Ok(AuditReport { entries, head_seq: head.seq, head_hash: head.hash, problems: walk.problems })
@@ -86,20 +117,15 @@ impl Store {
     }
 }
 
-/// A webhook beside the digest of its last change.
-#[derive(sqlx::FromRow)]
-struct LastChange {
-    #[sqlx(flatten)]
-    webhook: WebhookRow,
-    written: String,
-}
+/// Digests by the numbers of the chain's rows.
+type Digests = FxHashMap<i64, String>;
 
 /// What one reader finds, over one state of the store.
-struct Walk {
-    snapshot: Transaction,
-    problems: Vec<AuditProblem>,
+pub(super) struct Walk {
+    pub(super) snapshot: Transaction,
+    pub(super) problems: Vec<AuditProblem>,
     /// Rows of the chain of each kind that are as they should be.
-    sound: BTreeMap<String, u64>,
+    pub(super) sound: BTreeMap<String, u64>,
     /// The numbers of rows whose hash is wanted, in order, and those hashes.
     noted: Arc<[i64]>,
     hashes: BTreeMap<i64, String>,
@@ -109,7 +135,7 @@ struct Walk {
 struct Stretch {
     entries: u64,
     /// Its first and its last row; `None` where there is none.
-    ends: Option<(ChainRow, Head)>,
+    ends: Option<(First, Head)>,
 }
 
 /// Recomputes the digests of the rows that the chain's rows $1 to $2 of one kind speak of: by sequence number.
@@ -127,40 +153,15 @@ macro_rules! digests {
     }};
 }
 
-/// Finds rows that no row of the chain speaks of. Where the chain speaks soundly of as many rows as there are, and of none twice,
-/// there is none to look for.
-macro_rules! unspoken {
-    ($walk:expr, $table:literal, $kind:literal, $condition:literal) => {{
-        const COUNT: &str = concat!("SELECT COUNT(*) FROM ", $table, " t WHERE ", $condition);
-        const SELECT: &str = concat!(
-            "SELECT t.id FROM ",
-            $table,
-            " t WHERE (",
-            $condition,
-            ") AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.subject = t.id AND a.kind = '",
-            $kind,
-            "') LIMIT 20"
-        );
-        let (rows,) = fetch!(fetch_one, Transaction, &mut $walk.snapshot, (i64,), COUNT)?;
-        let spoken_of = $walk.sound.get($kind).copied().unwrap_or_default();
-        if !$walk.problems.is_empty() || rows.unsigned_abs() != spoken_of {
-            let rows = fetch!(fetch_all, Transaction, &mut $walk.snapshot, (String,), SELECT)?;
-            for (id,) in rows {
-                $walk.report(None, $kind, &id, "the stored row is not in the chain: it was put in from outside");
-            }
-        }
-    }};
-}
-
 impl Walk {
-    fn report(&mut self, seq: Option<i64>, kind: &str, subject: &str, what: impl Into<String>) {
+    pub(super) fn report(&mut self, seq: Option<i64>, kind: &str, subject: &str, what: impl Into<String>) {
         if self.problems.len() < PROBLEMS_MAX {
             let (kind, subject) = (kind.to_owned(), subject.to_owned());
             self.problems.push(AuditProblem { seq, kind, subject, what: what.into() });
         }
     }
 
-    async fn begin(store: &Store, noted: &Arc<[i64]>) -> Result<Walk, StoreError> {
+    pub(super) async fn begin(store: &Store, noted: &Arc<[i64]>) -> Result<Walk, StoreError> {
         Ok(Walk {
             snapshot: store.snapshot().await?,
             problems: Vec::new(),
@@ -185,8 +186,7 @@ impl Walk {
         let tail = self.stretch(if blocks == 0 { i64::MIN } else { blocks * BLOCK }, i64::MAX).await?;
         let mut stretches = BTreeMap::from([(blocks, tail)]);
         for task in tasks {
-            let gone = |_| StoreError::Unavailable("a reader of the chain has failed".to_owned());
-            let (walk, found) = task.await.map_err(gone)??;
+            let (walk, found) = joined(task).await?;
             self.problems.extend(walk.problems);
             self.hashes.extend(walk.hashes);
             for (kind, count) in walk.sound {
@@ -199,7 +199,8 @@ impl Walk {
         for stretch in stretches.into_values() {
             entries += stretch.entries;
             if let Some((first, end)) = stretch.ends {
-                self.check_order(&last, &first);
+                let First { seq, kind, subject, previous } = &first;
+                self.check_order(&last, *seq, kind, subject, previous);
                 last = end;
             }
         }
@@ -209,29 +210,46 @@ impl Walk {
 
     /// The rows of the chain with numbers above `after` up to `until`, and what they speak of.
     async fn stretch(&mut self, after: i64, until: i64) -> Result<Stretch, StoreError> {
-        const SELECT: &str = "SELECT seq, at, kind, subject, digest, previous, hash FROM audit \
-             WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3";
         let mut stretch = Stretch { entries: 0, ends: None };
         let mut after = after;
         loop {
-            let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, ChainRow, SELECT, after, until, PAGE)?;
+            let page = Page::of_chain(&mut self.snapshot, after, until, PAGE).await?;
+            let rows = page.as_ref().and_then(Page::chain);
+            let singles = match rows {
+                Some(_) => Vec::new(),
+                None => self.singles(after, until).await?,
+            };
+            let rows = rows.unwrap_or_else(|| singles.iter().map(SingleRow::borrowed).collect());
             let (Some(first), Some(end)) = (rows.first(), rows.last()) else { return Ok(stretch) };
-            let found = self.digests(&rows, first.seq, end.seq).await?;
             after = end.seq;
-            for row in rows {
-                let head = Head { seq: row.seq, hash: row.hash.clone() };
-                if let Some((_, last)) = &stretch.ends {
-                    self.check_order(last, &row);
+            let found = self.digests(&rows, first.seq, end.seq).await?;
+            let mut last = stretch.ends.as_ref().map(|(_, last)| (last.seq, last.hash.as_str()));
+            for row in &rows {
+                if let Some((seq, hash)) = last {
+                    let ChainRow { kind, subject, previous, .. } = row;
+                    self.check_order(&Head { seq, hash: hash.to_owned() }, row.seq, kind, subject, previous);
                 }
-                self.check_hash(&row);
-                self.check_subject(&row, found.get(&row.seq));
+                last = Some((row.seq, row.hash));
+                if !row.hash_fits() {
+                    self.report(Some(row.seq), row.kind, row.subject, "the row of the chain was changed");
+                }
+                self.check_subject(row, found.get(&row.seq));
                 if self.noted.binary_search(&row.seq).is_ok() {
-                    self.hashes.insert(row.seq, row.hash.clone());
+                    self.hashes.insert(row.seq, row.hash.to_owned());
                 }
-                stretch.entries += 1;
-                stretch.ends = Some((stretch.ends.map_or(row, |(first, _)| first), head));
             }
+            stretch.entries += rows.len() as u64;
+            let head = Head { seq: end.seq, hash: end.hash.to_owned() };
+            let begins = stretch.ends.map_or_else(|| First::of(first), |(first, _)| first);
+            stretch.ends = Some((begins, head));
         }
+    }
+
+    /// The same rows of the chain as [`Page::of_chain`], one by one.
+    async fn singles(&mut self, after: i64, until: i64) -> Result<Vec<SingleRow>, StoreError> {
+        const SELECT: &str = "SELECT seq, at, kind, subject, digest, previous, hash FROM audit \
+             WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3";
+        Ok(fetch!(fetch_all, Transaction, &mut self.snapshot, SingleRow, SELECT, after, until, PAGE)?)
     }
 
     /// The row that holds the end of the chain must agree with the last row.
@@ -283,48 +301,28 @@ impl Walk {
         }
     }
 
-    /// Nothing is written twice but a password and a webhook: a second row that speaks of the same thing was put in.
-    async fn doubles(&mut self) -> Result<(), StoreError> {
-        const SELECT: &str = "SELECT MAX(seq), kind, subject FROM audit WHERE kind NOT IN ('password', 'webhook') \
-             GROUP BY subject, kind HAVING COUNT(*) > 1 LIMIT 20";
-        let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, (i64, String, String), SELECT)?;
-        for (seq, kind, subject) in rows {
-            self.report(Some(seq), &kind, &subject, "the chain speaks of this twice: a row was put in");
-        }
-        Ok(())
-    }
-
-    fn check_order(&mut self, last: &Head, row: &ChainRow) {
-        let ChainRow { seq, kind, subject, previous, .. } = row;
-        if *seq != last.seq + 1 {
-            let what = format!("rows {} to {} of the chain are missing", last.seq + 1, seq - 1);
-            self.report(Some(last.seq + 1), kind, subject, what);
-        } else if *previous != last.hash {
-            self.report(Some(*seq), kind, subject, "the row does not follow the one before it");
+    fn check_order(&mut self, last: &Head, seq: i64, kind: &str, subject: &str, previous: &str) {
+        if seq != last.seq.wrapping_add(1) {
+            let what = format!("rows {} to {} of the chain are missing", last.seq.wrapping_add(1), seq.wrapping_sub(1));
+            self.report(Some(last.seq.wrapping_add(1)), kind, subject, what);
+        } else if previous != last.hash {
+            self.report(Some(seq), kind, subject, "the row does not follow the one before it");
         }
     }
 
-    fn check_hash(&mut self, row: &ChainRow) {
-        let ChainRow { seq, at, kind, subject, digest, previous, hash } = row;
-        let before = Head { seq: seq.wrapping_sub(1), hash: previous.clone() };
-        if *hash != before.next_hash(*seq, *at, kind, subject, digest) {
-            self.report(Some(*seq), kind, subject, "the row of the chain was changed");
-        }
-    }
-
-    fn check_subject(&mut self, row: &ChainRow, found: Option<&String>) {
+    fn check_subject(&mut self, row: &ChainRow<'_>, found: Option<&String>) {
         // The password that holds is compared at the end of the walk; those before it are gone, rightly.
         if row.kind == "password" {
-            return self.is_sound(&row.kind);
+            return self.is_sound(row.kind);
         }
         match found {
             // May have changed since, more than once; how it stands now is compared at the end of the walk.
             Some(_) if row.kind == "webhook" => {}
-            Some(found) if *found == row.digest => self.is_sound(&row.kind),
+            Some(found) if *found == row.digest => self.is_sound(row.kind),
             Some(_) => {
-                self.report(Some(row.seq), &row.kind, &row.subject, "what is stored is not what was written");
+                self.report(Some(row.seq), row.kind, row.subject, "what is stored is not what was written");
             }
-            None => self.report(Some(row.seq), &row.kind, &row.subject, "what was written is not stored any more"),
+            None => self.report(Some(row.seq), row.kind, row.subject, "what was written is not stored any more"),
         }
     }
 
@@ -337,12 +335,24 @@ impl Walk {
         }
     }
 
-    async fn digests(&mut self, rows: &[ChainRow], first: i64, last: i64) -> Result<HashMap<i64, String>, StoreError> {
-        let mut kinds: Vec<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        let mut found = HashMap::new();
+    async fn digests(&mut self, rows: &[ChainRow<'_>], first: i64, last: i64) -> Result<Digests, StoreError> {
+        let mut kinds: Vec<&str> = Vec::new();
+        for row in rows {
+            if !kinds.contains(&row.kind) {
+                kinds.push(row.kind);
+            }
+        }
+        let mut found = Digests::default();
         for kind in kinds {
+            if let Some(digests) = pages::digests(&mut self.snapshot, kind, first, last).await? {
+                found.extend(digests);
+                let mut of_kind = rows.iter().filter(|row| row.kind == kind);
+                // Where one does not fit, the rows themselves say what is wrong, if anything is.
+                if of_kind.all(|row| found.get(&row.seq).is_some_and(|found| *found == row.digest)) {
+                    continue;
+                }
+                found.retain(|seq, _| rows.iter().all(|row| row.seq != *seq || row.kind != kind));
+            }
             found.extend(match kind {
                 "bank" => digests!(self, first, last, BankRow, BankRow::digest, "bank", "banks"),
                 "key" => digests!(self, first, last, KeyRow, KeyRow::digest, "key", "bank_keys"),
@@ -389,75 +399,11 @@ impl Walk {
         }
         Ok(found)
     }
+}
 
-    async fn unspoken(&mut self) -> Result<(), StoreError> {
-        unspoken!(self, "banks", "bank", "1 = 1");
-        unspoken!(self, "bank_keys", "key", "1 = 1");
-        unspoken!(self, "bank_keys", "key_revoked", "t.revoked_at IS NOT NULL");
-        unspoken!(self, "users", "user", "1 = 1");
-        unspoken!(self, "users", "password", "1 = 1");
-        unspoken!(self, "users", "user_disabled", "t.disabled_at IS NOT NULL");
-        unspoken!(self, "consents", "consent", "1 = 1");
-        unspoken!(self, "consents", "consent_revoked", "t.revoked_at IS NOT NULL");
-        unspoken!(self, "consents", "consent_used", "t.used_at IS NOT NULL OR t.used_by IS NOT NULL");
-        unspoken!(self, "looks", "look", "1 = 1");
-        unspoken!(self, "notices", "notice", "1 = 1");
-        unspoken!(self, "decisions", "decision", "1 = 1");
-        unspoken!(self, "forgotten_dates", "date_forgotten", "1 = 1");
-        unspoken!(self, "disputes", "dispute", "1 = 1");
-        unspoken!(
-            self,
-            "disputes",
-            "dispute_resolved",
-            "COALESCE(t.verdict, t.answer, t.user_id, t.user_name) IS NOT NULL OR t.resolved_at IS NOT NULL"
-        );
-        unspoken!(self, "rescores", "rescore", "1 = 1");
-        unspoken!(self, "cases", "case", "1 = 1");
-        unspoken!(self, "reviews", "review", "1 = 1");
-        unspoken!(self, "webhooks", "webhook", "1 = 1");
-        Ok(())
-    }
-
-    /// The password that holds must be the last one that was written.
-    async fn passwords(&mut self) -> Result<(), StoreError> {
-        const USERS: &str = "SELECT a.seq, u.* FROM users u JOIN audit a ON a.seq = \
-             (SELECT MAX(b.seq) FROM audit b WHERE b.subject = u.id AND b.kind = 'password')";
-        let users = fetch!(fetch_all, Transaction, &mut self.snapshot, UserRow, USERS)?;
-        for user in users {
-            const DIGEST: &str = "SELECT digest FROM audit WHERE seq = $1";
-            let (digest,): (String,) = fetch!(fetch_one, Transaction, &mut self.snapshot, (String,), DIGEST, user.seq)?;
-            if digest != user.password_digest() {
-                self.report(Some(user.seq), "password", &user.id, "the password is not the one that was written");
-            }
-        }
-        Ok(())
-    }
-
-    /// A webhook must be as the last change left it.
-    async fn webhooks(&mut self) -> Result<(), StoreError> {
-        const LAST: &str = "SELECT a.seq, w.*, a.digest AS written FROM webhooks w JOIN audit a ON a.seq = \
-             (SELECT MAX(b.seq) FROM audit b WHERE b.subject = w.id AND b.kind = 'webhook')";
-        let webhooks = fetch!(fetch_all, Transaction, &mut self.snapshot, LastChange, LAST)?;
-        for LastChange { webhook, written } in webhooks {
-            if written != webhook.digest() {
-                self.report(Some(webhook.seq), "webhook", &webhook.id, "what is stored is not what was written");
-            }
-        }
-        Ok(())
-    }
-
-    /// A case's state must follow from its reviews.
-    async fn states(&mut self) -> Result<(), StoreError> {
-        const ODD: &str = "SELECT c.id FROM cases c WHERE c.state <> \
-             CASE WHEN EXISTS (SELECT 1 FROM reviews r WHERE r.case_id = c.id AND r.verdict IN ('approve', 'decline')) \
-                  THEN 'closed' \
-                  WHEN EXISTS (SELECT 1 FROM reviews r WHERE r.case_id = c.id) THEN 'asked' ELSE 'open' END LIMIT 20";
-        let cases = fetch!(fetch_all, Transaction, &mut self.snapshot, (String,), ODD)?;
-        for (id,) in cases {
-            self.report(None, "case", &id, "the state of the case does not follow from its reviews");
-        }
-        Ok(())
-    }
+/// What a reader found.
+async fn joined<T>(task: JoinHandle<Result<T, StoreError>>) -> Result<T, StoreError> {
+    task.await.unwrap_or_else(|_| Err(StoreError::Unavailable("a reader of the chain has failed".to_owned())))
 }
 
 /// Takes block after block, until all are taken.

@@ -58,6 +58,27 @@ impl OwnServer {
         self.control(&["-m", "immediate", "stop"]);
     }
 
+    /// As if its machine hung: every process of it stands still, its connections stay open and nobody answers on them.
+    pub fn hang(&self) {
+        self.signal("STOP");
+    }
+
+    /// Goes on where it stood still.
+    pub fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("it runs");
+        let pid = pid.lines().next().expect("its number").trim().to_owned();
+        // The first process first: it begins no other then.
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill runs");
+        assert!(sent.success(), "kill -{name} {pid}: {sent}");
+        let others = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("its processes");
+        // One of them may have ended meanwhile.
+        let _ = Command::new("kill").arg(format!("-{name}")).args(others.split_whitespace()).status();
+    }
+
     fn control(&self, arguments: &[&str]) {
         let mut pg_ctl = command(&self.binaries.join("pg_ctl"));
         pg_ctl.arg("-D").arg(self.folder.join("data")).args(arguments).current_dir(&self.folder);
@@ -69,6 +90,10 @@ impl OwnServer {
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
+        // A test that failed may have left it standing still.
+        if self.folder.join("data/postmaster.pid").exists() {
+            self.signal("CONT");
+        }
         let mut pg_ctl = command(&self.binaries.join("pg_ctl"));
         pg_ctl.arg("-D").arg(self.folder.join("data")).args(["-m", "immediate", "stop"]).current_dir(&self.folder);
         let _ = pg_ctl.output();
