@@ -20,6 +20,7 @@ mod consents;
 mod database;
 mod decisions;
 mod deliveries;
+mod direct;
 mod disputes;
 mod held_keys;
 mod idempotency;

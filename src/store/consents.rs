@@ -20,10 +20,11 @@ use crate::domain::{BankId, Consent, ConsentId, ConsentRefusal, DecisionId, Noti
 const SELECT: &str = "SELECT id, bank, uscc, purposes, granted_at, valid_until, document_sha256, revoked_at, \
      sources, fields, one_time, used_at, used_by FROM consents WHERE id = $1";
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct ConsentRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
+    #[serde(default)]
     pub(super) seq: i64,
     id: String,
     bank: String,
@@ -265,7 +266,7 @@ impl Write for RevokeConsent {
     type Answer = Option<Consent>;
 
     async fn apply(&self, batch: &mut Batch) -> Result<Option<Consent>, StoreError> {
-        let found = fetch!(fetch_optional, Transaction, batch.transaction(), ConsentRow, SELECT, self.id.to_string())?;
+        let found = fetch!(fetch_optional, WriteTransaction, batch.transaction(), ConsentRow, SELECT, self.id.to_string())?;
         let own = |row: &ConsentRow| self.bank.is_none_or(|bank| row.bank == bank.to_string());
         let Some(mut row) = found.filter(own) else {
             return Ok(None);
@@ -294,7 +295,7 @@ async fn relying_on(batch: &mut Batch, consent: &Consent) -> Result<Vec<Decision
     const SELECT: &str = "SELECT DISTINCT decision_id FROM looks \
          WHERE uscc = $1 AND consent_id = $2 AND bank = $3 AND ended = 'decided' AND decision_id IS NOT NULL ORDER BY decision_id";
     let (id, bank, uscc) = (consent.id.to_string(), consent.bank.to_string(), consent.uscc.as_str());
-    let rows = fetch!(fetch_all, Transaction, batch.transaction(), (String,), SELECT, uscc, &id, &bank)?;
+    let rows = fetch!(fetch_all, WriteTransaction, batch.transaction(), (String,), SELECT, uscc, &id, &bank)?;
     let row = Row { what: "consent", id: &id };
     rows.iter().map(|(id,)| row.parse("decision_id", id)).collect()
 }

@@ -20,10 +20,11 @@ const RELIED_DAYS: i64 = 365;
 /// The most decisions of a bank that a notice names.
 const DECISIONS_MAX: usize = 50;
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct DisputeRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
+    #[serde(default)]
     pub(super) seq: i64,
     id: String,
     decision_id: String,
@@ -248,7 +249,7 @@ impl Write for OpenDispute {
             return Ok(Committed::Replayed(earlier));
         }
         let same: Option<(String,)> =
-            fetch!(fetch_optional, Transaction, batch.transaction(), (String,), SAME, &row.decision_id, &row.fact)?;
+            fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), SAME, &row.decision_id, &row.fact)?;
         if same.is_some() {
             return Err(StoreError::DisputeOpen);
         }
@@ -287,14 +288,14 @@ impl Write for ResolveDispute {
     async fn apply(&self, batch: &mut Batch) -> Result<Dispute, StoreError> {
         const USER: &str = "SELECT id FROM users WHERE id = $1 AND disabled_at IS NULL";
         let sql = select!("id = $1");
-        let row = fetch!(fetch_optional, Transaction, batch.transaction(), DisputeRow, sql, self.id.to_string())?;
+        let row = fetch!(fetch_optional, WriteTransaction, batch.transaction(), DisputeRow, sql, self.id.to_string())?;
         let mut dispute = row.ok_or(StoreError::NoSuchDispute)?.read()?;
         if dispute.resolution.is_some() {
             return Err(StoreError::DisputeResolved);
         }
         // Somebody who was disabled a moment ago decides nothing any more.
         let user = self.resolution.user.to_string();
-        let found: Option<(String,)> = fetch!(fetch_optional, Transaction, batch.transaction(), (String,), USER, user)?;
+        let found: Option<(String,)> = fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), USER, user)?;
         found.ok_or(StoreError::NoSuchUser)?;
 
         dispute.resolution = Some(self.resolution.clone());
@@ -325,7 +326,7 @@ impl ResolveDispute {
         let since = at.saturating_sub(SignedDuration::from_hours(24 * RELIED_DAYS)).unwrap_or(Timestamp::MIN);
         let rows: Vec<(String, String)> = fetch!(
             fetch_all,
-            Transaction,
+            WriteTransaction,
             batch.transaction(),
             (String, String),
             RELIED,
