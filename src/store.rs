@@ -41,6 +41,7 @@ mod schema;
 mod sessions;
 mod users;
 mod webhooks;
+mod write_ahead;
 mod writer;
 
 use std::sync::Arc;

@@ -293,7 +293,8 @@ impl Write for TakeRows {
             now,
             &id,
         )?;
-        let rows = fetch!(fetch_all, WriteTransaction, batch.transaction(), TakenRecord, TAKEN, &id, until, &self.holder)?;
+        let rows =
+            fetch!(fetch_all, WriteTransaction, batch.transaction(), TakenRecord, TAKEN, &id, until, &self.holder)?;
         let row = Row { what: "row of batch", id: &id };
         let read = |taken: TakenRecord| {
             Ok(TakenRow {

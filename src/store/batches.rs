@@ -223,8 +223,15 @@ impl Write for BeginBatch {
         let NewBatch { id, bank, kind, run, header, created_at } = &self.0;
         if run.is_some() {
             const SAME_RUN: &str = concat!(select!(), " WHERE bank = $1 AND run = $2");
-            let there =
-                fetch!(fetch_optional, WriteTransaction, batch.transaction(), BatchRecord, SAME_RUN, bank.to_string(), run)?;
+            let there = fetch!(
+                fetch_optional,
+                WriteTransaction,
+                batch.transaction(),
+                BatchRecord,
+                SAME_RUN,
+                bank.to_string(),
+                run
+            )?;
             if let Some(there) = there {
                 return there.read().map(Some);
             }

@@ -264,7 +264,8 @@ impl Write for ReviewCase {
         // Somebody who was disabled a moment ago decides nothing any more.
         const USER: &str = "SELECT id FROM users WHERE id = $1 AND disabled_at IS NULL";
         let user = self.review.user.to_string();
-        let found: Option<(String,)> = fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), USER, user)?;
+        let found: Option<(String,)> =
+            fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), USER, user)?;
         found.ok_or(StoreError::NoSuchUser)?;
 
         let row = ReviewRow::of(self.id, case.reviews.len() + 1, &self.review);

@@ -266,7 +266,8 @@ impl Write for RevokeConsent {
     type Answer = Option<Consent>;
 
     async fn apply(&self, batch: &mut Batch) -> Result<Option<Consent>, StoreError> {
-        let found = fetch!(fetch_optional, WriteTransaction, batch.transaction(), ConsentRow, SELECT, self.id.to_string())?;
+        let found =
+            fetch!(fetch_optional, WriteTransaction, batch.transaction(), ConsentRow, SELECT, self.id.to_string())?;
         let own = |row: &ConsentRow| self.bank.is_none_or(|bank| row.bank == bank.to_string());
         let Some(mut row) = found.filter(own) else {
             return Ok(None);

@@ -19,8 +19,6 @@ use super::schema::{self, Wanted};
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection's cache in KiB, negative as SQLite wants it: the indexes' pages of a few million decisions.
 pub(super) const SQLITE_CACHE: &str = "-65536";
-/// Pages of 4 KiB in the log before they are moved into the database: a page that is written often is moved once.
-pub(super) const SQLITE_WAL_PAGES: &str = "8192";
 /// Connections that read: SQLite's are threads.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_READERS: u32 = 8;
@@ -124,6 +122,11 @@ impl Database {
             (None, Pool::Postgres(pool)) => WriteTransaction::Postgres(pool.begin().await?),
             (None, Pool::Sqlite(_)) => return Err(StoreError::Unavailable("the store is closed".to_owned())),
         })
+    }
+
+    /// What is to be done between two transactions of the writer.
+    pub(super) fn tidy(&self) -> Result<(), StoreError> {
+        self.direct.as_ref().map_or(Ok(()), DirectHome::tidy)
     }
 
     /// Begins a transaction that restores a whole store.
@@ -310,7 +313,6 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("cache_size", SQLITE_CACHE)
-        .pragma("wal_autocheckpoint", SQLITE_WAL_PAGES)
         // What is deleted, a reply of a firm that revoked for instance, is overwritten in the file.
         .pragma("secure_delete", "ON")
         .busy_timeout(BUSY_TIMEOUT)

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::StoreError;
 use super::database::{BUSY_TIMEOUT, SQLITE_CACHE};
+use super::write_ahead::{LOG_PAGES, WriteAheadLog};
 
 /// Statements that stay prepared; the program has about as many texts that write.
 const STATEMENTS: usize = 256;
@@ -19,6 +20,7 @@ const STATEMENTS: usize = 256;
 pub(super) struct DirectHome {
     file: PathBuf,
     connection: Arc<Mutex<Option<Connection>>>,
+    log: Arc<Mutex<WriteAheadLog>>,
 }
 
 /// A transaction on the connection; dropped without a commit it is rolled back.
@@ -30,7 +32,8 @@ pub(super) struct Direct {
 impl DirectHome {
     /// For the database in this file, which is there.
     pub(super) fn new(file: PathBuf) -> DirectHome {
-        DirectHome { file, connection: Arc::default() }
+        let log = WriteAheadLog::new(file.clone(), LOG_PAGES);
+        DirectHome { file, connection: Arc::default(), log: Arc::new(Mutex::new(log)) }
     }
 
     /// Begins a transaction that holds the file's write lock from the start.
@@ -41,6 +44,14 @@ impl DirectHome {
         };
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(Direct { connection: Some(connection), home: self.clone() })
+    }
+
+    /// What is to be done between two transactions, once nobody waits for the first one any more.
+    pub(super) fn tidy(&self) -> Result<(), StoreError> {
+        match &*self.connection.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(connection) => self.log.lock().unwrap_or_else(PoisonError::into_inner).tidy(connection),
+            None => Ok(()),
+        }
     }
 
     /// Closes the connection, so that the next transaction opens a new one.
@@ -57,16 +68,13 @@ impl DirectHome {
         let connection = Connection::open_with_flags(&self.file, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        for (pragma, value) in [
-            ("synchronous", "FULL"),
-            ("foreign_keys", "ON"),
-            ("cache_size", SQLITE_CACHE),
-            ("wal_autocheckpoint", super::database::SQLITE_WAL_PAGES),
-            ("secure_delete", "ON"),
-        ] {
+        for (pragma, value) in
+            [("synchronous", "FULL"), ("foreign_keys", "ON"), ("cache_size", SQLITE_CACHE), ("secure_delete", "ON")]
+        {
             // Some answer with the value that holds now.
             connection.pragma_update_and_check(None, pragma, value, |_| Ok(())).or_else(no_answer)?;
         }
+        WriteAheadLog::counted_by(&connection);
         Ok(connection)
     }
 }
@@ -116,11 +124,7 @@ impl Direct {
     }
 
     /// The first row of a query that has one.
-    pub(super) fn fetch_one<R: DeserializeOwned>(
-        &mut self,
-        sql: &str,
-        values: &[&dyn ToSql],
-    ) -> Result<R, StoreError> {
+    pub(super) fn fetch_one<R: DeserializeOwned>(&mut self, sql: &str, values: &[&dyn ToSql]) -> Result<R, StoreError> {
         self.fetch_optional(sql, values)?.ok_or_else(|| StoreError::from(rusqlite::Error::QueryReturnedNoRows))
     }
 

@@ -248,8 +248,15 @@ impl Write for OpenDispute {
         {
             return Ok(Committed::Replayed(earlier));
         }
-        let same: Option<(String,)> =
-            fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), SAME, &row.decision_id, &row.fact)?;
+        let same: Option<(String,)> = fetch!(
+            fetch_optional,
+            WriteTransaction,
+            batch.transaction(),
+            (String,),
+            SAME,
+            &row.decision_id,
+            &row.fact
+        )?;
         if same.is_some() {
             return Err(StoreError::DisputeOpen);
         }
@@ -295,7 +302,8 @@ impl Write for ResolveDispute {
         }
         // Somebody who was disabled a moment ago decides nothing any more.
         let user = self.resolution.user.to_string();
-        let found: Option<(String,)> = fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), USER, user)?;
+        let found: Option<(String,)> =
+            fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), USER, user)?;
         found.ok_or(StoreError::NoSuchUser)?;
 
         dispute.resolution = Some(self.resolution.clone());

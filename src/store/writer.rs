@@ -145,8 +145,7 @@ impl Writer {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let stop = Arc::new(Notify::new());
         let hold_up = Arc::new(HoldUp::new());
-        let desk =
-            Desk { database, known, metrics, grounds: StoredGrounds::default(), hold_up: Arc::clone(&hold_up) };
+        let desk = Desk { database, known, metrics, grounds: StoredGrounds::default(), hold_up: Arc::clone(&hold_up) };
         let (told, runtime) = (Arc::clone(&stop), tokio::runtime::Handle::current());
         // A thread of its own: SQLite's connection blocks whoever uses it.
         let task = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, waiting, told)));
@@ -266,6 +265,9 @@ async fn run(mut desk: Desk, mut queue: mpsc::Receiver<Queued>, stop: Arc<Notify
                 }
                 if let Err(why) = desk.commit(std::mem::take(&mut waiting)).await {
                     desk.heal(&mut queue, &why).await;
+                } else if let Err(error) = desk.database.tidy() {
+                    // All is written; the next transaction meets whatever is wrong.
+                    tracing::warn!(%error, "the log was not moved");
                 }
             }
         }
