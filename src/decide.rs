@@ -95,7 +95,7 @@ impl Decider {
         let entry = self.enter(asker, &request, now).await?;
         let pass = &entry.pass;
         let mut look = OpenLook::begin(&self.store, asker, pass, &request, now);
-        let dossier = self.sources().gather(pass, now).await;
+        let dossier = Box::pin(self.sources().gather(pass, now)).await;
         look.answered(&dossier.lines());
         // Revoked or used up while the departments were asked: what they said is dropped, only the look is recorded. Nor does it
         // stay in the cache: it may have come after the revocation had emptied that.

@@ -113,7 +113,7 @@ pub(super) struct Grant(ConsentRow);
 
 static GRANTS: ManyRows = ManyRows::new(
     "SELECT id, bank, uscc, purposes, granted_at, valid_until, document_sha256, revoked_at, sources, fields, one_time, \
-     used_at, used_by FROM consents WHERE id IN (VALUES ",
+     used_at, used_by FROM consents WHERE id IN (",
     1,
     ")",
 );

@@ -18,7 +18,7 @@ use super::schema::{self, Wanted};
 /// How long a statement waits for another process that writes to the same SQLite file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection's cache in KiB, negative as SQLite wants it: the indexes' pages of a few million decisions.
-pub(super) const SQLITE_CACHE: &str = "-65536";
+pub(super) const SQLITE_CACHE: &str = "-16384";
 /// Connections that read: SQLite's are threads.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_READERS: u32 = 8;
@@ -58,7 +58,7 @@ macro_rules! fetch {
     ($how:ident, WriteTransaction, $of:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
         match $of {
             $crate::store::database::WriteTransaction::Sqlite(c) => {
-                c.$how::<$row>($sql, &[$(&$value as &dyn rusqlite::ToSql),*])
+                c.$how::<$row>($sql, &[$(&$value as &dyn $crate::store::direct::ToSql),*])
             }
             $crate::store::database::WriteTransaction::Postgres(c) => {
                 sqlx::query_as::<_, $row>($sql)$(.bind($value))*.$how(&mut **c).await.map_err($crate::store::StoreError::from)
@@ -78,7 +78,7 @@ macro_rules! execute {
     ($of:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         match $of {
             $crate::store::database::WriteTransaction::Sqlite(c) => {
-                c.execute($sql, &[$(&$value as &dyn rusqlite::ToSql),*])
+                c.execute($sql, &[$(&$value as &dyn $crate::store::direct::ToSql),*])
             }
             $crate::store::database::WriteTransaction::Postgres(c) => {
                 let done = sqlx::query($sql)$(.bind($value))*.execute(&mut **c).await;

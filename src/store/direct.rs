@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql};
+pub(super) use rusqlite::ToSql;
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 use serde::de::DeserializeOwned;
 
 use super::StoreError;

@@ -328,8 +328,11 @@ impl ResolveDispute {
     /// Tells each bank that has a decision on the firm which may rely on the fact, naming its own decisions only. Whose dispute it
     /// was, and what was said, is told to the bank of the dispute alone.
     async fn tell_banks(&self, batch: &mut Batch, dispute: &Dispute) -> Result<(), StoreError> {
-        const RELIED: &str =
-            "SELECT bank, id FROM decisions WHERE uscc = $1 AND (decided_at >= $2 OR id = $3) ORDER BY bank, id";
+        // By way of the looks at the firm; the earliest decisions have none.
+        const RELIED: &str = "SELECT l.bank, l.decision_id FROM looks l \
+             WHERE l.uscc = $1 AND l.ended = 'decided' AND l.bank IS NOT NULL AND (l.at >= $2 OR l.decision_id = $3) \
+             UNION SELECT bank, id FROM decisions WHERE uscc = $1 AND grounds IS NULL AND (decided_at >= $2 OR id = $3) \
+             ORDER BY 1, 2";
         let at = self.resolution.at;
         let since = at.saturating_sub(SignedDuration::from_hours(24 * RELIED_DAYS)).unwrap_or(Timestamp::MIN);
         let rows: Vec<(String, String)> = fetch!(

@@ -77,7 +77,7 @@ macro_rules! write_many {
             $crate::store::database::WriteTransaction::Sqlite(c) => {
                 let mut each = c.each($sql.sql($crate::store::many::Marks::Sqlite, 1))?;
                 for $row in $rows.iter() {
-                    each.execute(&[$(&$value as &dyn rusqlite::ToSql),+])?;
+                    each.execute(&[$(&$value as &dyn $crate::store::direct::ToSql),+])?;
                 }
             }
             $crate::store::database::WriteTransaction::Postgres(c) => {
@@ -102,7 +102,7 @@ macro_rules! read_many {
             $crate::store::database::WriteTransaction::Sqlite(c) => {
                 let sql = $sql.sql($crate::store::many::Marks::Sqlite, 1);
                 for $row in $rows.iter() {
-                    found.extend(c.fetch_all::<$found>(sql, &[$(&$value as &dyn rusqlite::ToSql),+])?);
+                    found.extend(c.fetch_all::<$found>(sql, &[$(&$value as &dyn $crate::store::direct::ToSql),+])?);
                 }
             }
             $crate::store::database::WriteTransaction::Postgres(c) => {
