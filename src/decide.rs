@@ -107,7 +107,7 @@ impl Decider {
         let pass = &entry.pass;
         let sources = self.sources();
         let mut look = OpenLook::begin(&self.store, asker, pass, sources.connected(), &request, now);
-        let dossier = sources.gather(pass, now).await;
+        let dossier = Box::pin(sources.gather(pass, now)).await;
         look.answered(&dossier.all_lines());
         // Revoked or used up while the departments were asked: what they said is dropped, only the look is recorded. Nor does it
         // stay in the cache: it may have come after the revocation had emptied that.

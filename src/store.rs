@@ -20,6 +20,7 @@ mod consents;
 mod database;
 mod decisions;
 mod deliveries;
+mod direct;
 mod disputes;
 mod forgotten;
 mod held_keys;
@@ -41,6 +42,7 @@ mod schema;
 mod sessions;
 mod users;
 mod webhooks;
+mod write_ahead;
 mod writer;
 
 use std::sync::{Arc, OnceLock};

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::database::{Database, Transaction, execute, fetch};
+use super::database::{Database, WriteTransaction, execute, fetch};
 use super::idempotency;
 use super::known::Touched;
 use super::many::{ManyRows, write_many};
@@ -92,7 +92,7 @@ pub(super) fn digest(columns: &impl Serialize) -> String {
 }
 
 /// The end of the chain.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct Head {
     pub(super) seq: i64,
     pub(super) hash: String,
@@ -152,7 +152,7 @@ impl Store {
 
 /// A transaction of the writer that holds the end of the chain.
 pub(super) struct Batch {
-    transaction: Transaction,
+    transaction: WriteTransaction,
     head: Head,
     begun_at: Head,
     /// What changes of what may be known in memory.
@@ -181,17 +181,12 @@ impl Batch {
     /// Begins a transaction and takes the end of the chain, so that no other writer appends meanwhile.
     pub(super) async fn begin(database: &Database) -> Result<Batch, StoreError> {
         let mut transaction = database.begin_write().await?;
-        let head = match &mut transaction {
-            // BEGIN IMMEDIATE holds the file's one write lock already.
-            Transaction::Sqlite(c) => {
-                sqlx::query_as::<_, Head>("SELECT seq, hash FROM audit_head WHERE id = 1").fetch_one(&mut **c).await?
-            }
-            Transaction::Postgres(c) => {
-                sqlx::query_as::<_, Head>("SELECT seq, hash FROM audit_head WHERE id = 1 FOR UPDATE")
-                    .fetch_one(&mut **c)
-                    .await?
-            }
+        // BEGIN IMMEDIATE holds the file's one write lock already.
+        let head = match &transaction {
+            WriteTransaction::Sqlite(_) => "SELECT seq, hash FROM audit_head WHERE id = 1",
+            WriteTransaction::Postgres(_) => "SELECT seq, hash FROM audit_head WHERE id = 1 FOR UPDATE",
         };
+        let head = fetch!(fetch_one, WriteTransaction, &mut transaction, Head, head)?;
         Ok(Batch {
             transaction,
             begun_at: head.clone(),
@@ -203,7 +198,7 @@ impl Batch {
     }
 
     /// The transaction, to write rows into.
-    pub(super) fn transaction(&mut self) -> &mut Transaction {
+    pub(super) fn transaction(&mut self) -> &mut WriteTransaction {
         &mut self.transaction
     }
 
@@ -267,11 +262,11 @@ impl Batch {
                 &self.head.hash,
             )?;
         }
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await
     }
 
     /// Undoes everything.
     pub(super) async fn roll_back(self) -> Result<(), StoreError> {
-        Ok(self.transaction.roll_back().await?)
+        self.transaction.roll_back().await
     }
 }

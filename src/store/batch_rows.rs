@@ -92,7 +92,7 @@ pub struct FailedRow {
     pub fault: RowFault,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx::FromRow, serde::Deserialize)]
 struct TakenRecord {
     number: i64,
     request: String,
@@ -272,7 +272,7 @@ impl Write for TakeRows {
         let now = self.now.as_millisecond();
         let until = now.saturating_add(self.lease_ms);
         let next =
-            fetch!(fetch_optional, Transaction, batch.transaction(), (String, String, String, String), NEXT, now)?;
+            fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String, String, String, String), NEXT, now)?;
         let Some((id, bank, bank_name, state)) = next else { return Ok(None) };
         // The conditions stand twice: where another replica takes rows at the same time, PostgreSQL looks at the outer ones again.
         execute!(
@@ -293,7 +293,8 @@ impl Write for TakeRows {
             now,
             &id,
         )?;
-        let rows = fetch!(fetch_all, Transaction, batch.transaction(), TakenRecord, TAKEN, &id, until, &self.holder)?;
+        let rows =
+            fetch!(fetch_all, WriteTransaction, batch.transaction(), TakenRecord, TAKEN, &id, until, &self.holder)?;
         let row = Row { what: "row of batch", id: &id };
         let read = |taken: TakenRecord| {
             Ok(TakenRow {

@@ -6,8 +6,9 @@ use sqlx::AssertSqlSafe;
 
 use super::audit::Batch as Writing;
 use super::column::Row;
-use super::database::{Transaction, execute, fetch, without_nul};
+use super::database::{execute, fetch, without_nul};
 use super::idempotency::{self, IdempotencyEntry, StoredReply};
+use super::many::{ManyRows, write_many};
 use super::writer::Write;
 use super::{Store, StoreError};
 use crate::domain::batch::{BatchCounts, NewRow};
@@ -20,10 +21,16 @@ const AT_ONCE: i64 = 1000;
 /// A batch that has been arriving for longer was left behind by whoever sent it, or by a process that ended.
 const ARRIVING_MAX: SignedDuration = SignedDuration::from_hours(1);
 
-const SELECT: &str = "SELECT id, bank, kind, header, state, row_count, done, failed, cancelled, created_at, started_at, \
-     cancelled_at, finished_at FROM batches";
+/// What [`BatchRecord`] is read from; a condition must follow.
+macro_rules! select {
+    () => {
+        "SELECT id, bank, kind, header, state, row_count, done, failed, cancelled, created_at, started_at, \
+     cancelled_at, finished_at FROM batches"
+    };
+}
+const SELECT: &str = select!();
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx::FromRow, serde::Deserialize)]
 pub(super) struct BatchRecord {
     id: String,
     bank: String,
@@ -215,9 +222,16 @@ impl Write for BeginBatch {
     async fn apply(&self, batch: &mut Writing) -> Result<Option<Batch>, StoreError> {
         let NewBatch { id, bank, kind, run, header, created_at } = &self.0;
         if run.is_some() {
-            let sql = AssertSqlSafe(format!("{SELECT} WHERE bank = $1 AND run = $2"));
-            let there =
-                fetch!(fetch_optional, Transaction, batch.transaction(), BatchRecord, sql, bank.to_string(), run)?;
+            const SAME_RUN: &str = concat!(select!(), " WHERE bank = $1 AND run = $2");
+            let there = fetch!(
+                fetch_optional,
+                WriteTransaction,
+                batch.transaction(),
+                BatchRecord,
+                SAME_RUN,
+                bank.to_string(),
+                run
+            )?;
             if let Some(there) = there {
                 return there.read().map(Some);
             }
@@ -242,29 +256,34 @@ struct AddRows {
     rows: Vec<NewRow>,
 }
 
-/// Columns of a row that is added.
-const COLUMNS: usize = 7;
+static ROWS: ManyRows =
+    ManyRows::new("INSERT INTO batch_rows (batch_id, number, state, request, sent, previous, fault) VALUES ", 7, "");
 
-/// Binds the rows to one statement of either database and runs it.
-macro_rules! insert_rows {
-    ($connection:expr, $id:expr, $rows:expr, $sql:expr) => {{
-        let mut query = sqlx::query(AssertSqlSafe($sql));
-        for row in $rows {
-            let (state, request, fault) = match &row.request {
-                Ok(request) => ("waiting", serde_json::to_string(request).ok(), None),
-                Err(fault) => ("failed", None, serde_json::to_string(fault).ok()),
-            };
-            query = query
-                .bind($id)
-                .bind(i64::try_from(row.number).unwrap_or(i64::MAX))
-                .bind(state)
-                .bind(request)
-                .bind(without_nul(&serde_json::to_string(&row.sent).unwrap_or_default()))
-                .bind(row.previous.map(|decision| decision.to_string()))
-                .bind(fault);
+/// A row of a batch as it is written.
+struct RowRecord {
+    number: i64,
+    state: &'static str,
+    request: Option<String>,
+    sent: String,
+    previous: Option<String>,
+    fault: Option<String>,
+}
+
+impl RowRecord {
+    fn of(row: &NewRow) -> RowRecord {
+        let (state, request, fault) = match &row.request {
+            Ok(request) => ("waiting", serde_json::to_string(request).ok(), None),
+            Err(fault) => ("failed", None, serde_json::to_string(fault).ok()),
+        };
+        RowRecord {
+            number: i64::try_from(row.number).unwrap_or(i64::MAX),
+            state,
+            request,
+            sent: without_nul(&serde_json::to_string(&row.sent).unwrap_or_default()),
+            previous: row.previous.map(|decision| decision.to_string()),
+            fault,
         }
-        query.execute(&mut **$connection).await?;
-    }};
+    }
 }
 
 impl Write for AddRows {
@@ -283,21 +302,19 @@ impl Write for AddRows {
         if arriving == 0 {
             return Err(StoreError::Conflict("the batch takes no more rows".to_owned()));
         }
-        // One statement for all: on PostgreSQL every statement is a way to the server and back.
-        let values: Vec<String> = (0..self.rows.len())
-            .map(|row| {
-                let places: Vec<String> = (1..=COLUMNS).map(|place| format!("${}", row * COLUMNS + place)).collect();
-                format!("({})", places.join(", "))
-            })
-            .collect();
-        let sql = format!(
-            "INSERT INTO batch_rows (batch_id, number, state, request, sent, previous, fault) VALUES {}",
-            values.join(", ")
+        let rows: Vec<RowRecord> = self.rows.iter().map(RowRecord::of).collect();
+        write_many!(
+            batch.transaction(),
+            ROWS,
+            &rows,
+            |row| &id,
+            row.number,
+            row.state,
+            &row.request,
+            &row.sent,
+            &row.previous,
+            &row.fault,
         );
-        match batch.transaction() {
-            Transaction::Sqlite(connection) => insert_rows!(connection, &id, &self.rows, sql),
-            Transaction::Postgres(connection) => insert_rows!(connection, &id, &self.rows, sql),
-        }
         Ok(())
     }
 }

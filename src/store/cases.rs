@@ -13,10 +13,11 @@ use super::{Store, StoreError};
 use crate::domain::{Case, CaseId, CaseState, DecisionId, EventKind, Fen, Outcome, Review, Verdict};
 
 /// A case as stored.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct CaseRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
+    #[serde(default)]
     pub(super) seq: i64,
     pub(super) id: String,
     decision_id: String,
@@ -53,9 +54,10 @@ pub(super) struct ReviewRow {
 }
 
 /// A case joined with one of its reviews, or with none.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct CaseLine {
     #[sqlx(flatten)]
+    #[serde(flatten)]
     case: CaseRow,
     user_id: Option<String>,
     user_name: Option<String>,
@@ -254,7 +256,7 @@ impl Write for ReviewCase {
 
     async fn apply(&self, batch: &mut Batch) -> Result<Case, StoreError> {
         const SELECT: &str = concat!(select_cases!(), " WHERE c.id = $1 ORDER BY c.id, r.number");
-        let lines = fetch!(fetch_all, Transaction, batch.transaction(), CaseLine, SELECT, self.id.to_string())?;
+        let lines = fetch!(fetch_all, WriteTransaction, batch.transaction(), CaseLine, SELECT, self.id.to_string())?;
         let mut case = fold_lines(lines)?.pop().ok_or(StoreError::NoSuchCase)?;
         if case.state == CaseState::Closed {
             return Err(StoreError::CaseClosed);
@@ -262,7 +264,8 @@ impl Write for ReviewCase {
         // Somebody who was disabled a moment ago decides nothing any more.
         const USER: &str = "SELECT id FROM users WHERE id = $1 AND disabled_at IS NULL";
         let user = self.review.user.to_string();
-        let found: Option<(String,)> = fetch!(fetch_optional, Transaction, batch.transaction(), (String,), USER, user)?;
+        let found: Option<(String,)> =
+            fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), USER, user)?;
         found.ok_or(StoreError::NoSuchUser)?;
 
         let row = ReviewRow::of(self.id, case.reviews.len() + 1, &self.review);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgListener, PgNotification};
 
 use super::audit::Batch;
-use super::database::Transaction;
+use super::database::WriteTransaction;
 use super::{Store, StoreError};
 use crate::domain::{KeyId, Uscc};
 
@@ -52,7 +52,7 @@ impl Change {
 
 /// Tells every process over this PostgreSQL once the transaction is committed. SQLite has one process that serves.
 pub(super) async fn announce(batch: &mut Batch, change: &Change) -> Result<(), StoreError> {
-    if let Transaction::Postgres(transaction) = batch.transaction() {
+    if let WriteTransaction::Postgres(transaction) = batch.transaction() {
         let payload = change.payload();
         sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&mut **transaction).await?;
     }

@@ -20,10 +20,11 @@ use crate::domain::{BankId, Consent, ConsentId, ConsentRefusal, DecisionId, Noti
 const SELECT: &str = "SELECT id, bank, uscc, purposes, granted_at, valid_until, document_sha256, revoked_at, \
      sources, fields, one_time, used_at, used_by FROM consents WHERE id = $1";
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct ConsentRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
+    #[serde(default)]
     pub(super) seq: i64,
     id: String,
     bank: String,
@@ -112,7 +113,7 @@ pub(super) struct Grant(ConsentRow);
 
 static GRANTS: ManyRows = ManyRows::new(
     "SELECT id, bank, uscc, purposes, granted_at, valid_until, document_sha256, revoked_at, sources, fields, one_time, \
-     used_at, used_by FROM consents WHERE id IN (VALUES ",
+     used_at, used_by FROM consents WHERE id IN (",
     1,
     ")",
 );
@@ -275,7 +276,8 @@ impl Write for RevokeConsent {
     type Answer = (Option<Consent>, usize);
 
     async fn apply(&self, batch: &mut Batch) -> Result<Self::Answer, StoreError> {
-        let found = fetch!(fetch_optional, Transaction, batch.transaction(), ConsentRow, SELECT, self.id.to_string())?;
+        let found =
+            fetch!(fetch_optional, WriteTransaction, batch.transaction(), ConsentRow, SELECT, self.id.to_string())?;
         let own = |row: &ConsentRow| self.bank.is_none_or(|bank| row.bank == bank.to_string());
         let Some(mut row) = found.filter(own) else {
             return Ok((None, 0));
@@ -341,8 +343,8 @@ async fn relying_on(batch: &mut Batch, consent: &Consent) -> Result<(Vec<Decisio
     const COUNT: &str = concat!("SELECT COUNT(DISTINCT decision_id)", relying!());
     let (id, bank, uscc) = (consent.id.to_string(), consent.bank.to_string(), consent.uscc.as_str());
     let most = DECISIONS_MAX as i64;
-    let rows = fetch!(fetch_all, Transaction, batch.transaction(), (String,), PAGE, uscc, &id, &bank, "", most)?;
-    let (count,) = fetch!(fetch_one, Transaction, batch.transaction(), (i64,), COUNT, uscc, &id, &bank, "")?;
+    let rows = fetch!(fetch_all, WriteTransaction, batch.transaction(), (String,), PAGE, uscc, &id, &bank, "", most)?;
+    let (count,) = fetch!(fetch_one, WriteTransaction, batch.transaction(), (i64,), COUNT, uscc, &id, &bank, "")?;
     let row = Row { what: "consent", id: &id };
     let ids: Result<Vec<DecisionId>, StoreError> = rows.iter().map(|(id,)| row.parse("decision_id", id)).collect();
     Ok((ids?, count.unsigned_abs()))

@@ -12,14 +12,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::StoreError;
+use super::direct::{Direct, DirectHome};
 use super::schema::{self, Wanted};
 
 /// How long a statement waits for another process that writes to the same SQLite file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection's cache in KiB, negative as SQLite wants it: the indexes' pages of a few million decisions.
-const SQLITE_CACHE: &str = "-65536";
-/// Pages of 4 KiB in the log before they are moved into the database: a page that is written often is moved once.
-const SQLITE_WAL_PAGES: &str = "8192";
+pub(super) const SQLITE_CACHE: &str = "-16384";
 /// Connections that read: SQLite's are threads.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_READERS: u32 = 8;
@@ -50,14 +49,31 @@ pub(super) enum Reader {
     Postgres(PoolConnection<Postgres>),
 }
 
-/// A transaction; dropped without a commit it is rolled back.
+/// A transaction of the writer; dropped without a commit it is rolled back.
+pub(super) enum WriteTransaction {
+    Sqlite(Direct),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// Another transaction: a snapshot, or a whole store that is restored; dropped without a commit it is rolled back.
 pub(super) enum Transaction {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
-/// Runs one SQL text on either database: `fetch!(fetch_all, Reader, &mut reader, Row, SQL, values…)`.
+/// Runs one SQL text on either database: `fetch!(fetch_all, Reader, &mut reader, Row, SQL, values…)`. Rows that are read in a
+/// [`WriteTransaction`] need `Deserialize` beside `FromRow`.
 macro_rules! fetch {
+    ($how:ident, WriteTransaction, $of:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
+        match $of {
+            $crate::store::database::WriteTransaction::Sqlite(c) => {
+                c.$how::<$row>($sql, &[$(&$value as &dyn $crate::store::direct::ToSql),*])
+            }
+            $crate::store::database::WriteTransaction::Postgres(c) => {
+                sqlx::query_as::<_, $row>($sql)$(.bind($value))*.$how(&mut **c).await.map_err($crate::store::StoreError::from)
+            }
+        }
+    };
     ($how:ident, $kind:ident, $of:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
         match $of {
             $crate::store::database::$kind::Sqlite(c) => sqlx::query_as::<_, $row>($sql)$(.bind($value))*.$how(&mut **c).await,
@@ -70,15 +86,16 @@ macro_rules! fetch {
     };
 }
 
-/// Runs one SQL text that changes rows in a transaction of either database; gives the number of rows.
+/// Runs one SQL text that changes rows in the writer's transaction on either database; gives the number of rows.
 macro_rules! execute {
     ($of:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         match $of {
-            $crate::store::database::Transaction::Sqlite(c) => {
-                sqlx::query($sql)$(.bind($value))*.execute(&mut **c).await.map(|done| done.rows_affected())
+            $crate::store::database::WriteTransaction::Sqlite(c) => {
+                c.execute($sql, &[$(&$value as &dyn $crate::store::direct::ToSql),*])
             }
-            $crate::store::database::Transaction::Postgres(c) => {
-                sqlx::query($sql)$(.bind($value))*.execute(&mut **c).await.map(|done| done.rows_affected())
+            $crate::store::database::WriteTransaction::Postgres(c) => {
+                let done = sqlx::query($sql)$(.bind($value))*.execute(&mut **c).await;
+                done.map(|done| done.rows_affected()).map_err($crate::store::StoreError::from)
             }
         }
     };
@@ -89,7 +106,10 @@ pub(super) use {execute, fetch};
 /// An open database: one connection that writes, several that read.
 #[derive(Clone)]
 pub(super) struct Database {
+    /// The connection that migrates and restores; on PostgreSQL the writer has it too.
     writer: Pool,
+    /// The writer's connection on SQLite.
+    direct: Option<DirectHome>,
     readers: Pool,
     reach: Arc<Reach>,
     /// One connection that holds idempotency keys, where several replicas may share the database.
@@ -108,8 +128,22 @@ impl Database {
         }
     }
 
-    /// Begins a transaction that writes; on SQLite it holds the file's write lock from the start.
-    pub(super) async fn begin_write(&self) -> Result<Transaction, sqlx::Error> {
+    /// Begins a transaction of the writer; on SQLite it holds the file's write lock from the start, and blocks the thread.
+    pub(super) async fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
+        Ok(match (&self.direct, &self.writer) {
+            (Some(direct), _) => WriteTransaction::Sqlite(direct.begin()?),
+            (None, Pool::Postgres(pool)) => WriteTransaction::Postgres(pool.begin().await?),
+            (None, Pool::Sqlite(_)) => return Err(StoreError::Unavailable("the store is closed".to_owned())),
+        })
+    }
+
+    /// What is to be done between two transactions of the writer.
+    pub(super) fn tidy(&self) -> Result<(), StoreError> {
+        self.direct.as_ref().map_or(Ok(()), DirectHome::tidy)
+    }
+
+    /// Begins a transaction that restores a whole store.
+    pub(super) async fn begin_restore(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match &self.writer {
             Pool::Sqlite(pool) => Transaction::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
             Pool::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
@@ -120,12 +154,12 @@ impl Database {
     /// that cannot tell whether its transaction still stands, and one whose fsync failed may have lost what it wrote while a
     /// later fsync on the same file handle says that all is well.
     pub(super) async fn renew(&self) {
+        if let Some(direct) = &self.direct {
+            direct.close();
+        }
         // Nothing to be done where this fails: the pool opens another connection then.
         match (&self.writer, &self.readers) {
-            (Pool::Sqlite(writer), Pool::Sqlite(readers)) => {
-                if let Ok(connection) = writer.acquire().await {
-                    let _ = connection.close().await;
-                }
+            (Pool::Sqlite(_), Pool::Sqlite(readers)) => {
                 // The readers hold the same file. Those that are in use are closed by none; they do not write.
                 for _ in 0..SQLITE_READERS {
                     let Some(connection) = readers.try_acquire() else { break };
@@ -222,6 +256,9 @@ impl Database {
         if let Some(keys) = &self.keys {
             keys.close().await;
         }
+        if let Some(direct) = &self.direct {
+            direct.close();
+        }
         for pool in [&self.readers, &self.writer] {
             match pool {
                 Pool::Sqlite(pool) => pool.close().await,
@@ -299,6 +336,24 @@ fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+impl WriteTransaction {
+    /// Commits; when this returns without an error, everything is on disk.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            WriteTransaction::Sqlite(transaction) => transaction.commit(),
+            WriteTransaction::Postgres(transaction) => Ok(transaction.commit().await?),
+        }
+    }
+
+    /// Rolls back now, and not only once the connection is used again.
+    pub(super) async fn roll_back(self) -> Result<(), StoreError> {
+        match self {
+            WriteTransaction::Sqlite(transaction) => transaction.roll_back(),
+            WriteTransaction::Postgres(transaction) => Ok(transaction.rollback().await?),
+        }
+    }
+}
+
 impl Transaction {
     /// What a statement gives on PostgreSQL: a transaction that writes has its time as a whole, and the audit walk takes as long as
     /// it takes.
@@ -343,7 +398,6 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("cache_size", SQLITE_CACHE)
-        .pragma("wal_autocheckpoint", SQLITE_WAL_PAGES)
         // What is deleted, a reply of a firm that revoked for instance, is overwritten in the file.
         .pragma("secure_delete", "ON")
         .busy_timeout(BUSY_TIMEOUT)
@@ -357,9 +411,14 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).idle_timeout(None).max_lifetime(None);
     let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(refused)?;
     schema::bring_to(&writer, wanted).await?;
+    if wanted != Wanted::AsItIs {
+        // Done; what is left to do is the writer's.
+        let _ = writer.acquire().await.map_err(refused)?.close().await;
+    }
     let readers = pool().max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Database {
         writer: Pool::Sqlite(writer),
+        direct: Some(DirectHome::new(file)),
         readers: Pool::Sqlite(readers),
         reach: Arc::new(Reach::new()),
         keys: None,
@@ -416,6 +475,7 @@ async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError
     );
     Ok(Database {
         writer: Pool::Postgres(writer),
+        direct: None,
         readers: Pool::Postgres(readers),
         reach: Arc::new(Reach::new()),
         keys: Some(keys),

@@ -80,7 +80,7 @@ pub enum Then {
     Release,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx::FromRow, serde::Deserialize)]
 struct ClaimedRow {
     url: String,
     secret: String,
@@ -155,7 +155,7 @@ impl Write for Claim {
         let (now, mut claimed) = (self.now.as_millisecond(), Vec::new());
         for (webhook, count) in &self.wanted {
             let (id, count) = (webhook.to_string(), i64::from(*count));
-            let due = fetch!(fetch_all, Transaction, batch.transaction(), (String,), DUE, &id, now, count)?;
+            let due = fetch!(fetch_all, WriteTransaction, batch.transaction(), (String,), DUE, &id, now, count)?;
             for (event,) in due {
                 claimed.extend(self.take(batch, *webhook, &event).await?);
             }
@@ -178,7 +178,7 @@ impl Claim {
         if execute!(batch.transaction(), TAKE, &holder, until, &id, event, now)? == 0 {
             return Ok(None);
         }
-        let found = fetch!(fetch_optional, Transaction, batch.transaction(), ClaimedRow, SELECT, &id, event)?;
+        let found = fetch!(fetch_optional, WriteTransaction, batch.transaction(), ClaimedRow, SELECT, &id, event)?;
         let Some(row) = found else { return Ok(None) };
         let old = row.old_secret.filter(|_| row.old_until.is_some_and(|until| until > now));
         Ok(Some(Claimed {

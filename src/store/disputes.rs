@@ -20,10 +20,11 @@ const RELIED_DAYS: i64 = 365;
 /// The most decisions of a bank that a notice names.
 const DECISIONS_MAX: usize = 50;
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct DisputeRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
+    #[serde(default)]
     pub(super) seq: i64,
     id: String,
     decision_id: String,
@@ -241,7 +242,7 @@ impl OpenDispute {
         const OPEN: &str =
             "SELECT id, decision_id, bank, fact FROM disputes WHERE uscc = $1 AND resolved_at IS NULL ORDER BY id";
         type Open = (String, String, String, String);
-        let rows = fetch!(fetch_all, Transaction, batch.transaction(), Open, OPEN, &self.row.uscc)?;
+        let rows = fetch!(fetch_all, WriteTransaction, batch.transaction(), Open, OPEN, &self.row.uscc)?;
         let mut on_part = 0;
         for (id, decision, bank, fact) in &rows {
             let row = Row { what: "dispute", id };
@@ -306,14 +307,15 @@ impl Write for ResolveDispute {
     async fn apply(&self, batch: &mut Batch) -> Result<Dispute, StoreError> {
         const USER: &str = "SELECT id FROM users WHERE id = $1 AND disabled_at IS NULL";
         let sql = select!("id = $1");
-        let row = fetch!(fetch_optional, Transaction, batch.transaction(), DisputeRow, sql, self.id.to_string())?;
+        let row = fetch!(fetch_optional, WriteTransaction, batch.transaction(), DisputeRow, sql, self.id.to_string())?;
         let mut dispute = row.ok_or(StoreError::NoSuchDispute)?.read()?;
         if dispute.resolution.is_some() {
             return Err(StoreError::DisputeResolved);
         }
         // Somebody who was disabled a moment ago decides nothing any more.
         let user = self.resolution.user.to_string();
-        let found: Option<(String,)> = fetch!(fetch_optional, Transaction, batch.transaction(), (String,), USER, user)?;
+        let found: Option<(String,)> =
+            fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), USER, user)?;
         found.ok_or(StoreError::NoSuchUser)?;
 
         dispute.resolution = Some(self.resolution.clone());
@@ -338,13 +340,16 @@ impl ResolveDispute {
     /// Tells each bank that has a decision on the firm which may rely on the fact, naming its own decisions only. Whose dispute it
     /// was, and what was said, is told to the bank of the dispute alone.
     async fn tell_banks(&self, batch: &mut Batch, dispute: &Dispute) -> Result<(), StoreError> {
-        const RELIED: &str =
-            "SELECT bank, id FROM decisions WHERE uscc = $1 AND (decided_at >= $2 OR id = $3) ORDER BY bank, id";
+        // By way of the looks at the firm; the earliest decisions have none.
+        const RELIED: &str = "SELECT l.bank, l.decision_id FROM looks l \
+             WHERE l.uscc = $1 AND l.ended = 'decided' AND l.bank IS NOT NULL AND (l.at >= $2 OR l.decision_id = $3) \
+             UNION SELECT bank, id FROM decisions WHERE uscc = $1 AND grounds IS NULL AND (decided_at >= $2 OR id = $3) \
+             ORDER BY 1, 2";
         let at = self.resolution.at;
         let since = at.saturating_sub(SignedDuration::from_hours(24 * RELIED_DAYS)).unwrap_or(Timestamp::MIN);
         let rows: Vec<(String, String)> = fetch!(
             fetch_all,
-            Transaction,
+            WriteTransaction,
             batch.transaction(),
             (String, String),
             RELIED,

@@ -64,7 +64,7 @@ impl Write for ForgetDate {
     async fn apply(&self, batch: &mut Batch) -> Result<Option<Date>, StoreError> {
         const FOUND: &str = "SELECT as_of FROM source_dates WHERE uscc = $1 AND source = $2";
         let (uscc, source) = (self.uscc.as_str(), self.source.as_str());
-        let found = fetch!(fetch_optional, Transaction, batch.transaction(), (String,), FOUND, uscc, source)?;
+        let found = fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), FOUND, uscc, source)?;
         let Some((as_of,)) = found else { return Ok(None) };
         execute!(
             batch.transaction(),

@@ -149,7 +149,7 @@ impl KeptReply {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx::FromRow, serde::Deserialize)]
 struct KeptRow {
     bank: String,
     route: String,

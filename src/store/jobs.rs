@@ -133,7 +133,7 @@ impl Write for TakeJob {
             self.done_before,
         )?;
         const HOLDER: &str = "SELECT holder FROM jobs WHERE name = $1";
-        let (holder,) = fetch!(fetch_one, Transaction, batch.transaction(), (String,), HOLDER, self.job.name)?;
+        let (holder,) = fetch!(fetch_one, WriteTransaction, batch.transaction(), (String,), HOLDER, self.job.name)?;
         Ok(holder == self.job.holder.to_string())
     }
 }

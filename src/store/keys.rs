@@ -62,10 +62,11 @@ pub struct BankIdentity {
     pub key: KeyId,
 }
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct BankRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
+    #[serde(default)]
     pub(super) seq: i64,
     id: String,
     name: String,
@@ -200,7 +201,7 @@ impl Write for CreateKey {
     async fn apply(&self, batch: &mut Batch) -> Result<KeyInfo, StoreError> {
         const BANK: &str = "SELECT id, name, created_at FROM banks WHERE name = $1";
         let mut row = self.row.clone();
-        let known = fetch!(fetch_optional, Transaction, batch.transaction(), BankRow, BANK, &row.bank_name)?;
+        let known = fetch!(fetch_optional, WriteTransaction, batch.transaction(), BankRow, BANK, &row.bank_name)?;
         if let Some(bank) = known {
             row.bank = bank.id;
         } else {

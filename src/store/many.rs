@@ -1,8 +1,9 @@
 //! One statement for many rows, the same text on either database but for its placeholders: SQLite looks a named one up in a list,
-//! which takes longer with each, and PostgreSQL has only named ones.
+//! and PostgreSQL has only named ones.
 //!
-//! A statement goes to the database's own thread or over the wire and back, which costs more than most rows. Rows are taken in
-//! pieces of 1, 2, 4, … [`PIECE_MAX`], so that there are few texts and each is prepared once.
+//! On PostgreSQL a statement goes over the wire and back, which costs more than most rows. Rows are taken in pieces of 1, 2, 4, …
+//! [`PIECE_MAX`], so that there are few texts and each is prepared once. On SQLite it runs once for each row: one of many rows
+//! would keep a journal of its own in case that it fails half-way.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -72,17 +73,15 @@ pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 /// Runs a statement of [`ManyRows`] for all rows: `write_many!(transaction, SQL, &rows, |row| row.id, row.name)`.
 macro_rules! write_many {
     ($of:expr, $sql:expr, $rows:expr, |$row:ident| $($value:expr),+ $(,)?) => {
-        for piece in $crate::store::many::pieces($rows) {
-            match $of {
-                $crate::store::database::Transaction::Sqlite(c) => {
-                    let sql = $sql.sql($crate::store::many::Marks::Sqlite, piece.len());
-                    let mut query = sqlx::query(sql);
-                    for $row in piece {
-                        $(query = query.bind($value);)+
-                    }
-                    query.execute(&mut **c).await?;
+        match $of {
+            $crate::store::database::WriteTransaction::Sqlite(c) => {
+                let mut each = c.each($sql.sql($crate::store::many::Marks::Sqlite, 1))?;
+                for $row in $rows.iter() {
+                    each.execute(&[$(&$value as &dyn $crate::store::direct::ToSql),+])?;
                 }
-                $crate::store::database::Transaction::Postgres(c) => {
+            }
+            $crate::store::database::WriteTransaction::Postgres(c) => {
+                for piece in $crate::store::many::pieces($rows) {
                     let sql = $sql.sql($crate::store::many::Marks::Postgres, piece.len());
                     let mut query = sqlx::query(sql);
                     for $row in piece {
@@ -99,17 +98,15 @@ macro_rules! write_many {
 macro_rules! read_many {
     ($of:expr, $found:ty, $sql:expr, $rows:expr, |$row:ident| $($value:expr),+ $(,)?) => {{
         let mut found: Vec<$found> = Vec::new();
-        for piece in $crate::store::many::pieces($rows) {
-            match $of {
-                $crate::store::database::Transaction::Sqlite(c) => {
-                    let sql = $sql.sql($crate::store::many::Marks::Sqlite, piece.len());
-                    let mut query = sqlx::query_as::<_, $found>(sql);
-                    for $row in piece {
-                        $(query = query.bind($value);)+
-                    }
-                    found.extend(query.fetch_all(&mut **c).await?);
+        match $of {
+            $crate::store::database::WriteTransaction::Sqlite(c) => {
+                let sql = $sql.sql($crate::store::many::Marks::Sqlite, 1);
+                for $row in $rows.iter() {
+                    found.extend(c.fetch_all::<$found>(sql, &[$(&$value as &dyn $crate::store::direct::ToSql),+])?);
                 }
-                $crate::store::database::Transaction::Postgres(c) => {
+            }
+            $crate::store::database::WriteTransaction::Postgres(c) => {
+                for piece in $crate::store::many::pieces($rows) {
                     let sql = $sql.sql($crate::store::many::Marks::Postgres, piece.len());
                     let mut query = sqlx::query_as::<_, $found>(sql);
                     for $row in piece {

@@ -182,7 +182,7 @@ impl Write for Purge {
         const OLD: &str = "SELECT e.id FROM webhook_events e WHERE e.created_at < $1 AND NOT EXISTS \
              (SELECT 1 FROM webhook_deliveries d WHERE d.event = e.id AND d.due_at IS NOT NULL) \
              ORDER BY e.created_at, e.id LIMIT $2";
-        let old = fetch!(fetch_all, Transaction, batch.transaction(), (String,), OLD, self.before, AT_ONCE)?;
+        let old = fetch!(fetch_all, WriteTransaction, batch.transaction(), (String,), OLD, self.before, AT_ONCE)?;
         for (event,) in &old {
             execute!(batch.transaction(), "DELETE FROM webhook_deliveries WHERE event = $1", event)?;
             execute!(batch.transaction(), "DELETE FROM webhook_events WHERE id = $1", event)?;

@@ -147,7 +147,7 @@ impl Store {
 /// Throws away what is kept of a firm's replies; gives how many.
 pub(super) async fn forget(batch: &mut Batch, uscc: &Uscc) -> Result<usize, StoreError> {
     const OF_FIRM: &str = "SELECT id, kept_bytes FROM rejected_replies WHERE uscc = $1";
-    let kept = fetch!(fetch_all, Transaction, batch.transaction(), (String, i64), OF_FIRM, uscc.as_str())?;
+    let kept = fetch!(fetch_all, WriteTransaction, batch.transaction(), (String, i64), OF_FIRM, uscc.as_str())?;
     throw_away(batch, &kept).await?;
     Ok(kept.len())
 }
@@ -218,13 +218,13 @@ impl KeepRejected {
             taken.saturating_add(self.bytes()).saturating_sub(i64::try_from(most).unwrap_or(i64::MAX))
         };
         let uscc = self.reply.uscc.as_str();
-        let kept = fetch!(fetch_all, Transaction, batch.transaction(), (String, i64), OF_FIRM, uscc)?;
+        let kept = fetch!(fetch_all, WriteTransaction, batch.transaction(), (String, i64), OF_FIRM, uscc)?;
         let surplus = over(kept.iter().map(|(_, bytes)| bytes).sum(), self.limits.firm_bytes);
         throw_away(batch, &first_of(kept, surplus)).await?;
-        let (total,) = fetch!(fetch_one, Transaction, batch.transaction(), (i64,), TOTAL)?;
+        let (total,) = fetch!(fetch_one, WriteTransaction, batch.transaction(), (i64,), TOTAL)?;
         let surplus = over(total, self.limits.total_bytes);
         if surplus > 0 {
-            let oldest = fetch!(fetch_all, Transaction, batch.transaction(), (String, i64), OF_ALL, PURGED_MAX)?;
+            let oldest = fetch!(fetch_all, WriteTransaction, batch.transaction(), (String, i64), OF_ALL, PURGED_MAX)?;
             throw_away(batch, &first_of(oldest, surplus)).await?;
         }
         Ok(())
@@ -272,7 +272,8 @@ impl Write for PurgeRejected {
 
     async fn apply(&self, batch: &mut Batch) -> Result<u64, StoreError> {
         const OLD: &str = "SELECT id, kept_bytes FROM rejected_replies WHERE at < $1 ORDER BY at, id LIMIT $2";
-        let old = fetch!(fetch_all, Transaction, batch.transaction(), (String, i64), OLD, self.before, PURGED_MAX)?;
+        let old =
+            fetch!(fetch_all, WriteTransaction, batch.transaction(), (String, i64), OLD, self.before, PURGED_MAX)?;
         throw_away(batch, &old).await?;
         Ok(old.len() as u64)
     }

@@ -131,7 +131,7 @@ impl Write for QueueAgain {
             Replay::Event(event) => {
                 const OWN: &str = "SELECT id FROM webhook_events WHERE id = $1 AND bank = $2";
                 let (id, bank) = (event.to_string(), self.bank.to_string());
-                let own = fetch!(fetch_optional, Transaction, batch.transaction(), (String,), OWN, &id, &bank)?;
+                let own = fetch!(fetch_optional, WriteTransaction, batch.transaction(), (String,), OWN, &id, &bank)?;
                 if own.is_none() {
                     return Ok(Queued::NoSuchEvent);
                 }

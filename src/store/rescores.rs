@@ -158,8 +158,15 @@ impl Write for CommitRescore {
     async fn apply(&self, batch: &mut Batch) -> Result<bool, StoreError> {
         const SAME: &str = "SELECT id FROM rescores WHERE decision_id = $1 AND on_date = $2";
         let row = RescoreRow::of(&self.0);
-        let same: Option<(String,)> =
-            fetch!(fetch_optional, Transaction, batch.transaction(), (String,), SAME, &row.decision_id, &row.on_date)?;
+        let same: Option<(String,)> = fetch!(
+            fetch_optional,
+            WriteTransaction,
+            batch.transaction(),
+            (String,),
+            SAME,
+            &row.decision_id,
+            &row.on_date
+        )?;
         if same.is_some() {
             return Ok(false);
         }

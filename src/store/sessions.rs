@@ -165,7 +165,7 @@ impl Write for CountTry {
         const SELECT: &str = "SELECT failures, last_at, locked_until FROM log_in_failures WHERE name_folded = $1";
         let now = self.now.as_millisecond();
         let known =
-            fetch!(fetch_optional, Transaction, batch.transaction(), (i64, i64, Option<i64>), SELECT, &self.name)?;
+            fetch!(fetch_optional, WriteTransaction, batch.transaction(), (i64, i64, Option<i64>), SELECT, &self.name)?;
         let failures = match known {
             Some((_, _, Some(until))) if now < until => {
                 return Row { what: "log-in", id: "" }.instant("locked_until", until).map(Some);
@@ -201,7 +201,7 @@ impl Write for BeginSession {
 
     async fn apply(&self, batch: &mut Batch) -> Result<bool, StoreError> {
         // The user may have been disabled, or given another password, while this one was being checked.
-        let row = fetch!(fetch_optional, Transaction, batch.transaction(), UserRow, ACTIVE_BY_NAME, &self.name)?;
+        let row = fetch!(fetch_optional, WriteTransaction, batch.transaction(), UserRow, ACTIVE_BY_NAME, &self.name)?;
         let Some(row) = row.filter(|row| row.password_hash == self.password_hash) else { return Ok(false) };
         let now = self.now.as_millisecond();
         execute!(batch.transaction(), "DELETE FROM log_in_failures WHERE name_folded = $1", &self.name)?;

@@ -22,10 +22,11 @@ pub struct UserInfo {
     pub disabled_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct UserRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
+    #[serde(default)]
     pub(super) seq: i64,
     pub(super) id: String,
     name: String,
@@ -176,7 +177,7 @@ impl Write for SetPassword {
     type Answer = ();
 
     async fn apply(&self, batch: &mut Batch) -> Result<(), StoreError> {
-        let row = fetch!(fetch_optional, Transaction, batch.transaction(), UserRow, ACTIVE_BY_NAME, &self.name)?;
+        let row = fetch!(fetch_optional, WriteTransaction, batch.transaction(), UserRow, ACTIVE_BY_NAME, &self.name)?;
         let row = UserRow { password_hash: self.hash.clone(), ..row.ok_or(StoreError::NoSuchUser)? };
         execute!(
             batch.transaction(),
@@ -200,7 +201,7 @@ impl Write for DisableUser {
     type Answer = bool;
 
     async fn apply(&self, batch: &mut Batch) -> Result<bool, StoreError> {
-        let row = fetch!(fetch_optional, Transaction, batch.transaction(), UserRow, ACTIVE_BY_NAME, &self.name)?;
+        let row = fetch!(fetch_optional, WriteTransaction, batch.transaction(), UserRow, ACTIVE_BY_NAME, &self.name)?;
         let Some(row) = row else { return Ok(false) };
         let row = UserRow { disabled_at: Some(self.now.as_millisecond()), ..row };
         execute!(batch.transaction(), "UPDATE users SET disabled_at = $1 WHERE id = $2", row.disabled_at, &row.id)?;

@@ -22,10 +22,11 @@ const DISABLED: &str = "disabled";
 const DELETED: &str = "deleted";
 
 /// A webhook as stored.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Deserialize)]
 pub(super) struct WebhookRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
+    #[serde(default)]
     pub(super) seq: i64,
     pub(super) id: String,
     bank: String,
@@ -127,13 +128,13 @@ fn kinds_column(kinds: &[EventKind]) -> String {
 pub(super) async fn find(batch: &mut Batch, id: WebhookId, bank: BankId) -> Result<Option<WebhookRow>, StoreError> {
     const SELECT: &str = concat!(select_webhooks!(), " WHERE id = $1 AND bank = $2 AND state <> 'deleted'");
     let (id, bank) = (id.to_string(), bank.to_string());
-    Ok(fetch!(fetch_optional, Transaction, batch.transaction(), WebhookRow, SELECT, &id, &bank)?)
+    Ok(fetch!(fetch_optional, WriteTransaction, batch.transaction(), WebhookRow, SELECT, &id, &bank)?)
 }
 
 /// The webhook of a delivery, whosever it is.
 pub(super) async fn find_any(batch: &mut Batch, id: WebhookId) -> Result<Option<WebhookRow>, StoreError> {
     const SELECT: &str = concat!(select_webhooks!(), " WHERE id = $1");
-    Ok(fetch!(fetch_optional, Transaction, batch.transaction(), WebhookRow, SELECT, id.to_string())?)
+    Ok(fetch!(fetch_optional, WriteTransaction, batch.transaction(), WebhookRow, SELECT, id.to_string())?)
 }
 
 /// Disables a webhook that is gone or failing: what waits is given up, and the bank is told.
@@ -352,7 +353,7 @@ impl Write for CreateWebhook {
         {
             return Ok(Registered::Replayed(earlier));
         }
-        let (count,) = fetch!(fetch_one, Transaction, batch.transaction(), (i64,), COUNT, &row.bank)?;
+        let (count,) = fetch!(fetch_one, WriteTransaction, batch.transaction(), (i64,), COUNT, &row.bank)?;
         if count >= WEBHOOKS_MAX as i64 {
             return Ok(Registered::TooMany);
         }

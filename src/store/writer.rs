@@ -1,6 +1,6 @@
 //! The group-commit writer: the one door for everything that is written.
 //!
-//! A task takes the writes that wait (up to [`BATCH_MAX`]), applies them in one transaction, commits (one fsync for all),
+//! A thread takes the writes that wait (up to [`BATCH_MAX`]), applies them in one transaction, commits (one fsync for all),
 //! and only then answers each caller. A caller that goes away does not stop its write; a caller that goes away before its
 //! write is queued never began it.
 //!
@@ -8,6 +8,7 @@
 //! on connections that were opened anew: after an error of the disk, nothing is trusted to a file handle that saw it.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,8 @@ use crate::observe::Metrics;
 const BATCH_MAX: usize = 256;
 /// The most writes that wait; one more is refused. About half a second of work.
 const QUEUE_MAX: usize = 4096;
-/// A transaction that takes longer is given up: a server that hangs says nothing.
+/// A transaction that takes longer is given up: a server that hangs says nothing. SQLite's cannot be: where a disk hangs, those who
+/// wait are told so after this time, and whoever comes is refused at once, until it goes on.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long what waits is kept waiting after a failure, for one that passes at once, like a connection that broke.
 const FIRST_TRY: Duration = Duration::from_millis(300);
@@ -133,6 +135,7 @@ fn is_refusal(error: &StoreError) -> bool {
 /// The writer's handle.
 pub(super) struct Writer {
     queue: mpsc::Sender<Queued>,
+    hold_up: Arc<HoldUp>,
     stop: Arc<Notify>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -142,9 +145,12 @@ impl Writer {
     pub(super) fn start(database: Database, known: Arc<Known>, metrics: Metrics) -> Writer {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let stop = Arc::new(Notify::new());
-        let desk = Desk { database, known, metrics, grounds: StoredGrounds::default() };
-        let task = tokio::spawn(run(desk, waiting, Arc::clone(&stop)));
-        Writer { queue, stop, task: Mutex::new(Some(task)) }
+        let hold_up = Arc::new(HoldUp::new());
+        let desk = Desk { database, known, metrics, grounds: StoredGrounds::default(), hold_up: Arc::clone(&hold_up) };
+        let (told, runtime) = (Arc::clone(&stop), tokio::runtime::Handle::current());
+        // A thread of its own: SQLite's connection blocks whoever uses it.
+        let task = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, waiting, told)));
+        Writer { queue, hold_up, stop, task: Mutex::new(Some(task)) }
     }
 
     /// Queues a write and waits until it is on disk.
@@ -170,6 +176,9 @@ impl Writer {
     }
 
     fn push(&self, queued: Queued) -> Result<(), StoreError> {
+        if self.hold_up.is_long() {
+            return Err(StoreError::Unavailable(TOO_LONG.to_owned()));
+        }
         self.queue.try_send(queued).map_err(|refused| {
             StoreError::Unavailable(match refused {
                 mpsc::error::TrySendError::Full(_) => "too many writes are waiting".to_owned(),
@@ -197,7 +206,43 @@ impl Writer {
 
 /// What a queued write came to.
 async fn answered<A>(outcome: oneshot::Receiver<Result<A, StoreError>>) -> Result<A, StoreError> {
-    outcome.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has stopped".to_owned())))
+    match tokio::time::timeout(2 * COMMIT_TIMEOUT, outcome).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(StoreError::Unavailable("the writer has stopped".to_owned())),
+        Err(_) => Err(StoreError::Unavailable(TOO_LONG.to_owned())),
+    }
+}
+
+const TOO_LONG: &str = "the database took too long";
+
+/// How long the transaction that is under way has been so.
+struct HoldUp {
+    since: Instant,
+    /// Milliseconds after `since`, 0 where none is under way.
+    begun_ms: AtomicU64,
+}
+
+impl HoldUp {
+    fn new() -> HoldUp {
+        HoldUp { since: Instant::now(), begun_ms: AtomicU64::new(0) }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+    }
+
+    fn begins(&self) {
+        self.begun_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    fn ends(&self) {
+        self.begun_ms.store(0, Ordering::Relaxed);
+    }
+
+    fn is_long(&self) -> bool {
+        let begun = self.begun_ms.load(Ordering::Relaxed);
+        begun > 0 && u128::from(self.now_ms().saturating_sub(begun)) > COMMIT_TIMEOUT.as_millis()
+    }
 }
 
 /// What the task works with.
@@ -206,6 +251,7 @@ struct Desk {
     known: Arc<Known>,
     metrics: Metrics,
     grounds: StoredGrounds,
+    hold_up: Arc<HoldUp>,
 }
 
 async fn run(mut desk: Desk, mut queue: mpsc::Receiver<Queued>, stop: Arc<Notify>) {
@@ -220,6 +266,9 @@ async fn run(mut desk: Desk, mut queue: mpsc::Receiver<Queued>, stop: Arc<Notify
                 }
                 if let Err(why) = desk.commit(std::mem::take(&mut waiting)).await {
                     desk.heal(&mut queue, &why).await;
+                } else if let Err(error) = desk.database.tidy() {
+                    // All is written; the next transaction meets whatever is wrong.
+                    tracing::warn!(%error, "the log was not moved");
                 }
             }
         }
@@ -279,10 +328,12 @@ impl Desk {
                 }
             }
         };
+        self.hold_up.begins();
         let outcome = tokio::time::timeout(COMMIT_TIMEOUT, transaction).await.unwrap_or_else(|_| {
             self.known.failed();
-            Err(StoreError::Unavailable("the database took too long".to_owned()))
+            Err(StoreError::Unavailable(TOO_LONG.to_owned()))
         });
+        self.hold_up.ends();
         self.grounds.remember(outcome?);
         self.metrics.committed(begun.elapsed());
         Ok(())

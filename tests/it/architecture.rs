@@ -51,6 +51,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("actix_web", &["app.rs", "app/", "http.rs", "http/", "sandbox/departments.rs", "sandbox/departments/"]),
     ("sqlx", &["store.rs", "store/"]),
+    ("rusqlite", &["store/direct.rs", "store/write_ahead.rs"]),
     // The demo acts as a bank: it is a client of the API, not a connector.
     ("reqwest", &["sources/client.rs", "outbox/client.rs", "cli/demo.rs"]),
     // Signatures: of webhooks' messages, and of checkpoints of the audit chain.
@@ -68,6 +69,7 @@ const IMPURE: &[&str] = &[
     "tokio",
     "actix_web",
     "sqlx",
+    "rusqlite",
     "reqwest",
     "prometheus",
     "Timestamp::now",

@@ -81,7 +81,8 @@ pub async fn decide(
         body = body_of(record, language);
         keyed.entry(StatusCode::CREATED, &body)
     };
-    match decider.decide(&bank.0, asked, now, remember).await? {
+    // Boxed: every layer of the server moves a handler's future, and this one is large.
+    match Box::pin(decider.decide(&bank.0, asked, now, remember)).await? {
         Decided::Recorded(record) => {
             let location = format!("/v1/decisions/{}", record.decision.id);
             let mut answer = HttpResponse::Created();

@@ -85,7 +85,7 @@ async fn fill_and_check(place: &Place, path: &Path, whole: &Whole) -> Result<(u6
 /// Writes every row in one transaction.
 async fn fill(database: &Database, path: &Path) -> Result<u64, BackupError> {
     let mut reader = BackupReader::open(path)?;
-    let mut transaction = database.begin_write().await?;
+    let mut transaction = database.begin_restore().await?;
     super::unhurried(&mut transaction).await?;
     let tables = catalog::tables_of(&mut transaction).await?;
     // What the migrations themselves have put in is in the backup, too.

@@ -1,0 +1,147 @@
+//! SQLite's write-ahead log, moved into the database beside the writer: to move a full log takes tens of milliseconds, and
+//! everybody would wait who has written meanwhile.
+//!
+//! A log begins anew only at a moment when all of it has been moved, and under load there is none while a second connection moves
+//! it. So that one moves what has gathered, and the writer, between two transactions, the little that came since.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::StoreError;
+
+/// Pages of 4 KiB in the log before they are moved: a page that is written often is moved once.
+pub(super) const LOG_PAGES: u32 = 8192;
+
+thread_local! {
+    /// Pages in the log after the last commit of this thread.
+    static PAGES: Cell<u32> = const { Cell::new(0) };
+}
+
+const IDLE: u8 = 0;
+const MOVING: u8 = 1;
+const ALL_BUT_MOVED: u8 = 2;
+
+/// The log of one database. The writer owns it.
+pub(super) struct WriteAheadLog {
+    file: PathBuf,
+    pages_max: u32,
+    /// How many pages there are when it is moved the next time.
+    due: u32,
+    seen: u32,
+    state: Arc<AtomicU8>,
+}
+
+impl WriteAheadLog {
+    /// The log of the database in this file, moved when it has so many pages.
+    pub(super) fn new(file: PathBuf, pages_max: u32) -> WriteAheadLog {
+        WriteAheadLog { file, pages_max, due: pages_max, seen: 0, state: Arc::new(AtomicU8::new(IDLE)) }
+    }
+
+    /// Has the writer's connection count the log's pages, and move none by itself.
+    pub(super) fn counted_by(connection: &Connection) {
+        connection.wal_hook(Some(|_, pages| {
+            PAGES.set(u32::try_from(pages).unwrap_or(0));
+            Ok(())
+        }));
+    }
+
+    /// To be called between two transactions of the writer, with its connection.
+    pub(super) fn tidy(&mut self, writer: &Connection) -> Result<(), StoreError> {
+        let pages = PAGES.get();
+        if pages < self.seen {
+            self.due = self.pages_max;
+        }
+        self.seen = pages;
+        match self.state.load(Ordering::Acquire) {
+            ALL_BUT_MOVED => {
+                let outcome = move_into_database(writer);
+                // Somebody may still read from the log, a backup for instance: then it grows on, and is tried again later.
+                self.due = pages.saturating_add(self.pages_max);
+                self.state.store(IDLE, Ordering::Release);
+                outcome?;
+            }
+            IDLE if pages >= self.due => self.move_beside(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn move_beside(&self) {
+        let (file, state) = (self.file.clone(), Arc::clone(&self.state));
+        state.store(MOVING, Ordering::Release);
+        let moved = std::thread::Builder::new().name("write-ahead log".to_owned()).spawn({
+            let state = Arc::clone(&state);
+            move || {
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let outcome = Connection::open_with_flags(&file, flags).and_then(|connection| {
+                    // Twice: what came while most of it was moved is less.
+                    move_into_database(&connection)?;
+                    move_into_database(&connection)
+                });
+                if let Err(error) = outcome {
+                    // The writer tries by itself, and finds out what is wrong.
+                    tracing::warn!(error = %StoreError::from(error), "the log was not moved");
+                }
+                state.store(ALL_BUT_MOVED, Ordering::Release);
+            }
+        });
+        if moved.is_err() {
+            state.store(ALL_BUT_MOVED, Ordering::Release);
+        }
+    }
+}
+
+/// Moves what nobody reads from the log any more; never waits for anybody.
+fn move_into_database(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_begins_anew_while_somebody_writes_without_a_pause() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("a.db");
+        let writer = Connection::open(&file).unwrap();
+        writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x TEXT)").unwrap();
+        WriteAheadLog::counted_by(&writer);
+        let mut log = WriteAheadLog::new(file, 100);
+        let (text, mut most, mut least_after) = ("x".repeat(20_000), 0, u32::MAX);
+        for _ in 0..2000 {
+            writer.execute("INSERT INTO t VALUES (?)", [&text]).unwrap();
+            most = most.max(PAGES.get());
+            if most > 100 {
+                least_after = least_after.min(PAGES.get());
+            }
+            log.tidy(&writer).unwrap();
+        }
+        // 2,000 rows of five pages are 10,000 pages.
+        assert!(most < 5_000 && least_after < 100, "{most} {least_after}");
+    }
+
+    #[test]
+    fn a_log_that_somebody_reads_from_is_not_moved_at_every_commit() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("a.db");
+        let writer = Connection::open(&file).unwrap();
+        writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x TEXT)").unwrap();
+        let reader = Connection::open(&file).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+        WriteAheadLog::counted_by(&writer);
+        let mut log = WriteAheadLog::new(file, 100);
+        let mut moves = 0;
+        for _ in 0..600 {
+            writer.execute("INSERT INTO t VALUES (?)", ["x".repeat(4000)]).unwrap();
+            let before = log.state.load(Ordering::Acquire);
+            log.tidy(&writer).unwrap();
+            moves += u32::from(before == IDLE && log.state.load(Ordering::Acquire) != IDLE);
+        }
+        assert!((1..=13).contains(&moves), "{moves}");
+    }
+}
