@@ -91,9 +91,10 @@ fn find(language: Language, key: &str, args: &[(&str, Value<'_>)]) -> Option<Str
         Some(attribute) => message.get_attribute(attribute)?.value(),
         None => message.value()?,
     };
-    let args: FluentArgs<'_> = args.iter().map(|(name, value)| (*name, value.clone())).collect();
+    let args: Option<FluentArgs<'_>> =
+        (!args.is_empty()).then(|| args.iter().map(|(name, value)| (*name, value.clone())).collect());
     let mut errors = Vec::new();
-    let text = bundle.format_pattern(pattern, Some(&args), &mut errors).into_owned();
+    let text = bundle.format_pattern(pattern, args.as_ref(), &mut errors).into_owned();
     if !errors.is_empty() {
         tracing::warn!(key, ?errors, "a text lacks a variable");
     }

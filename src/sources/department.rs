@@ -94,8 +94,15 @@ impl<R: Record> Department<R> {
         }
         let evidence = self.find(look).await;
         if let Some(detail) = &evidence.detail {
-            let said = if evidence.record.is_some() { "evidence outlived its time" } else { "evidence missing" };
-            tracing::warn!(source = R::SOURCE.as_str(), status = evidence.status.as_str(), detail, "{said}");
+            let (source, status) = (R::SOURCE.as_str(), evidence.status.as_str());
+            match evidence.status {
+                // Nothing is wrong with a department that does not know a firm; the answer and the metrics tell of it.
+                EvidenceStatus::Absent => tracing::debug!(source, status, detail, "evidence missing"),
+                _ if evidence.record.is_some() => {
+                    tracing::warn!(source, status, detail, "evidence outlived its time");
+                }
+                _ => tracing::warn!(source, status, detail, "evidence missing"),
+            }
         }
         evidence
     }

@@ -6,7 +6,8 @@ use sqlx::AssertSqlSafe;
 
 use super::audit::Batch as Writing;
 use super::column::Row;
-use super::database::{execute, fetch, without_nul};
+use super::database::{execute, fetch};
+use super::failure::without_nul;
 use super::idempotency::{self, IdempotencyEntry, StoredReply};
 use super::many::{ManyRows, write_many};
 use super::writer::Write;

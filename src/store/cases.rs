@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
-use super::database::{execute, fetch, without_nul};
+use super::database::{execute, fetch};
+use super::failure::without_nul;
 use super::many::{ManyRows, write_many};
 use super::outbox::announce;
 use super::writer::Write;

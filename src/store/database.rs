@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -13,19 +12,21 @@ use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::StoreError;
 use super::direct::{Direct, DirectHome};
+use super::failure::describe;
+use super::reach::Reach;
 use super::schema::{self, Wanted};
 
 /// How long a statement waits for another process that writes to the same SQLite file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection's cache in KiB, negative as SQLite wants it: the indexes' pages of a few million decisions.
 pub(super) const SQLITE_CACHE: &str = "-16384";
+/// Bytes of a page of a new database.
+const SQLITE_PAGE_BYTES: u32 = 8192;
 /// Connections that read: SQLite's are threads.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_READERS: u32 = 8;
-/// How long nobody tries to reach a server that could not be reached.
-const SHUT: Duration = Duration::from_millis(250);
 /// How long a caller waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a statement that reads is waited for. A server that hangs cancels nothing by itself: its own time-outs do not run either.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections that read which are tried, and opened anew where they have broken, while nobody asks; the others stay free for
@@ -243,7 +244,7 @@ impl Database {
 
     /// Whether the server could not be reached when it was last tried for.
     pub(super) fn is_away(&self) -> bool {
-        self.reach.shut_until_ms.load(Ordering::Relaxed) > 0
+        self.reach.is_away()
     }
 
     /// The connection that holds idempotency keys, on PostgreSQL.
@@ -287,53 +288,6 @@ impl Reader {
             Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
         })
     }
-}
-
-/// Whether the server could be reached of late, so that a caller does not wait for one that is away.
-struct Reach {
-    since: Instant,
-    /// When a connection was had last, and until when none is tried for; milliseconds after `since`.
-    had_ms: AtomicU64,
-    shut_until_ms: AtomicU64,
-}
-
-impl Reach {
-    fn new() -> Reach {
-        Reach { since: Instant::now(), had_ms: AtomicU64::new(0), shut_until_ms: AtomicU64::new(0) }
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Waits for a connection, or refuses at once where none was had of late and another caller is trying already.
-    async fn through<C>(&self, connect: impl Future<Output = Result<C, sqlx::Error>>) -> Result<C, sqlx::Error> {
-        let (now, shut_until) = (self.now_ms(), self.shut_until_ms.load(Ordering::Relaxed));
-        if shut_until > 0 {
-            // One caller at a time finds out whether it is back.
-            let trying = now + ms(ACQUIRE_TIMEOUT) + ms(SHUT);
-            let relaxed = Ordering::Relaxed;
-            if now < shut_until || self.shut_until_ms.compare_exchange(shut_until, trying, relaxed, relaxed).is_err() {
-                return Err(sqlx::Error::Io(std::io::ErrorKind::NotConnected.into()));
-            }
-        }
-        let outcome = connect.await;
-        let now = self.now_ms();
-        match &outcome {
-            Ok(_) => {
-                self.had_ms.store(now, Ordering::Relaxed);
-                self.shut_until_ms.store(0, Ordering::Relaxed);
-            }
-            // Others had one meanwhile: the server is there, and busy.
-            Err(_) if now < self.had_ms.load(Ordering::Relaxed) + ms(ACQUIRE_TIMEOUT) / 2 => {}
-            Err(_) => self.shut_until_ms.store(now + ms(SHUT), Ordering::Relaxed),
-        }
-        outcome
-    }
-}
-
-fn ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl WriteTransaction {
@@ -394,6 +348,8 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
     let options = SqliteConnectOptions::from_str(url)
         .map_err(refused)?
         .create_if_missing(wanted != Wanted::AsItIs)
+        // Of a new file: most of what is written is long and comes at the end of a table. Half as many pages cost less.
+        .page_size(SQLITE_PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
@@ -483,56 +439,6 @@ async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError
     })
 }
 
-/// What went wrong, without any value: a database quotes values in its details, and values name firms.
-pub(super) fn describe(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(database) => {
-            let code = database.code().unwrap_or_default().into_owned();
-            match database.constraint() {
-                Some(constraint) => format!("database error {code} (constraint {constraint})"),
-                // SQLite's own words on disk and files hold no values.
-                None if matches!(code.as_str(), "13" | "8" | "10" | "11" | "14" | "26" | "5" | "6") => {
-                    format!("database error {code}: {}", database.message())
-                }
-                None => format!("database error {code} ({:?})", database.kind()),
-            }
-        }
-        sqlx::Error::Io(io) => format!("the connection failed: {}", io.kind()),
-        sqlx::Error::PoolTimedOut => "no connection was free in time".to_owned(),
-        sqlx::Error::PoolClosed => "the store is closed".to_owned(),
-        sqlx::Error::RowNotFound => "a row that must be there is not".to_owned(),
-        sqlx::Error::ColumnDecode { index, .. } => format!("column {index} cannot be read"),
-        sqlx::Error::ColumnNotFound(column) => format!("column {column} is not there"),
-        sqlx::Error::Tls(_) => "the TLS connection failed".to_owned(),
-        sqlx::Error::Configuration(_) => "the URL's options cannot be used".to_owned(),
-        _ => "the database failed".to_owned(),
-    }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> StoreError {
-        let text = describe(&error);
-        if is_about_the_values(&error) { StoreError::Conflict(text) } else { StoreError::Unavailable(text) }
-    }
-}
-
-/// Whether the database refuses these values, so that other writes may well succeed; else the database itself fails.
-fn is_about_the_values(error: &sqlx::Error) -> bool {
-    let Some(database) = error.as_database_error() else { return false };
-    let code = database.code().unwrap_or_default();
-    if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-        // Data exception, integrity constraint violation, program limit exceeded (a text too long for an index).
-        return ["22", "23", "54"].iter().any(|class| code.starts_with(class));
-    }
-    // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH; the low byte of an extended code is the code.
-    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 18..=20))
-}
-
-/// The text without NUL characters, which PostgreSQL does not take.
-pub(super) fn without_nul(text: &str) -> String {
-    text.replace('\0', "")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -546,7 +452,7 @@ mod tests {
     #[tokio::test]
     async fn a_statement_that_reads_is_not_waited_for_without_end() {
         assert_eq!(Reader::in_time(async { 7 }).await, Some(7));
-        let began = Instant::now();
+        let began = std::time::Instant::now();
         assert_eq!(Reader::in_time(std::future::pending::<()>()).await, None);
         assert!(began.elapsed() >= READ_TIMEOUT);
     }

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
-use super::database::{execute, fetch, without_nul};
+use super::database::{execute, fetch};
 use super::decisions::Committed;
+use super::failure::without_nul;
 use super::idempotency::{self, IdempotencyEntry};
 use super::notices::tell;
 use super::writer::Write;

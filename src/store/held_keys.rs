@@ -99,7 +99,7 @@ async fn hold(pool: PgPool, mut asks: mpsc::UnboundedReceiver<Ask>, myself: mpsc
             }
             // Dropped answers: nobody waits. A connection that failed has let go of everything; one that hangs is given up.
             Ok(Err(error)) => {
-                tracing::warn!(error = %super::database::describe(&error), "keys are not held across replicas");
+                tracing::warn!(error = %super::failure::describe(&error), "keys are not held across replicas");
                 give_up(&pool).await;
             }
             Err(_) => {

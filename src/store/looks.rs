@@ -7,7 +7,8 @@ use jiff::civil::Date;
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
-use super::database::{fetch, without_nul};
+use super::database::fetch;
+use super::failure::without_nul;
 use super::many::{ManyRows, write_many};
 use super::writer::Write;
 use super::{Store, StoreError};

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::audit::Batch;
 use super::column::Row;
-use super::database::{execute, fetch, without_nul};
+use super::database::{execute, fetch};
+use super::failure::without_nul;
 use super::looks::days_before;
 use super::writer::Write;
 use super::{Store, StoreError};

@@ -428,6 +428,13 @@ pub(super) mod tests {
         assert!(store.alive());
         let answer = store.write(Mistake).await;
         assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+        // The caller hears of it while the thread is still being cleared away.
+        let gone = async {
+            while store.alive() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), gone).await.expect("the writer lives on");
         (store, folder)
     }
 

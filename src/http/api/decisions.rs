@@ -67,10 +67,11 @@ pub async fn decide(
 ) -> Result<HttpResponse, Problem> {
     let ask: Json<DecisionAsk> = read_json(&request, payload).await?;
     let language = language(&request);
-    let keyed = keys.take(&request, bank.id(), ROUTE, &ask.sha256, &store).await?;
+    // Boxed, here and below: every layer of the server moves a handler's future, and these are large.
+    let keyed = Box::pin(keys.take(&request, bank.id(), ROUTE, &ask.sha256, &store)).await?;
     // Only now: reading the body and waiting for the key may have taken a while, and consents expire.
     let now = Timestamp::now();
-    if let Some(earlier) = keyed.earlier(&store, now).await? {
+    if let Some(earlier) = Box::pin(keyed.earlier(&store, now)).await? {
         return Ok(earlier);
     }
     let asked = check(&ask.value)?;
@@ -81,7 +82,6 @@ pub async fn decide(
         body = body_of(record, language);
         keyed.entry(StatusCode::CREATED, &body)
     };
-    // Boxed: every layer of the server moves a handler's future, and this one is large.
     match Box::pin(decider.decide(&bank.0, asked, now, remember)).await? {
         Decided::Recorded(record) => {
             let location = format!("/v1/decisions/{}", record.decision.id);
