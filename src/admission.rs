@@ -140,6 +140,8 @@ impl Admission {
         match class {
             Class::Live => state.wait_of(Class::Live, Flow::UNKNOWN) <= self.0.patience.wait_max,
             Class::Read => state.wait_of(Class::Read, Flow::UNKNOWN) <= self.0.patience.wait_max / 2,
+            // What batches do may strain the process by itself; that is nothing to spare anybody from.
+            Class::Batch if state.under_way == 0 => true,
             Class::Batch => state.has_room_for_batches() && state.live_under_way < self.0.live_beside_batches,
         }
     }
@@ -319,7 +321,10 @@ mod tests {
         let admission = admission();
         assert!(admission.permits(Class::Batch));
         strain_now(&admission);
+        assert!(admission.permits(Class::Batch), "nobody is there who would feel it");
+        let one = admission.enter(Class::Read, Flow(9)).await.ok().unwrap();
         assert!(!admission.permits(Class::Batch) && admission.permits(Class::Read));
+        drop(one);
         let _held = full(&admission).await;
         // A hundred a second were finished of late: eight ahead are 80 ms.
         admission.0.lock().limit.set_rate(100.0);

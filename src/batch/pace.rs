@@ -75,6 +75,7 @@ mod tests {
     async fn batches_wait_while_the_process_is_strained_although_few_requests_are_under_way() {
         let admission = admission();
         let pace = Pace::beside(admission.clone());
+        let _one = admission.enter(Class::Read, Flow(1)).await.ok().unwrap();
         // Past the time of one step of the limit.
         tokio::time::sleep(Duration::from_millis(150)).await;
         admission.delayed(Duration::from_millis(60), || Duration::ZERO);
