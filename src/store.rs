@@ -85,6 +85,8 @@ pub use sessions::{LogIn, Session};
 pub use users::UserInfo;
 pub use webhooks::{AnyWebhook, NewWebhook, Registered, SealedSecrets, WebhookChange};
 
+/// How long connections are given to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest name of a bank or a user, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -200,7 +202,8 @@ impl Store {
     /// Takes no more writes, writes those that wait, closes every connection.
     pub async fn close(&self) {
         self.0.writer.stop().await;
-        self.0.database.close().await;
+        // A server that hangs says no farewell.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.0.database.close()).await;
     }
 
     /// Whether the writer lives. Where it has died, by a mistake in the code, only a restart helps.
@@ -241,6 +244,30 @@ fn checked_name(name: &str) -> Result<String, StoreError> {
     let name = name.trim();
     let usable = (1..=NAME_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if usable { Ok(name.to_owned()) } else { Err(StoreError::BadName) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_asked_of_one_firm_is_found_among_the_looks_at_that_firm() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("yuxin.db");
+        let store = Store::open(&format!("sqlite://{}", file.display()), Metrics::new().unwrap()).await.unwrap();
+        let asked = [
+            ("decisions", decisions::OF_FIRM),
+            ("looks", looks::LOOKS_OF_BANK),
+            ("decisions under a consent", consents::DECISIONS_UNDER),
+            ("portfolio", batch_rows::PORTFOLIO),
+        ];
+        for (what, sql) in asked {
+            let plan = direct::plan(&file, sql);
+            assert!(plan.contains("looks_by_firm (uscc=?"), "{what}: {plan}");
+            assert!(!plan.contains("looks_by_bank") && !plan.contains("decisions_by_bank"), "{what}: {plan}");
+        }
+        store.close().await;
+    }
 }
 
 #[cfg(test)]

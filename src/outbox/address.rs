@@ -175,23 +175,25 @@ pub(super) struct UrlParts<'a> {
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|(first, bits)| within_v4(address, *first, *bits)),
-        IpAddr::V6(address) => match embedded(address) {
-            Some(inner) => is_public(IpAddr::V4(inner)),
-            None => {
-                within_v6(address, Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3)
-                    && !NOT_PUBLIC_V6.iter().any(|(first, bits)| within_v6(address, *first, *bits))
-            }
-        },
+        IpAddr::V6(address) => {
+            let public = within_v6(address, Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3)
+                && !NOT_PUBLIC_V6.iter().any(|(first, bits)| within_v6(address, *first, *bits));
+            (public || is_nat64(address)) && embedded(address).is_none_or(|inner| is_public(IpAddr::V4(inner)))
+        }
     }
+}
+
+/// Whether it stands for an IPv4 address behind a translator, which is all that counts then.
+fn is_nat64(address: Ipv6Addr) -> bool {
+    within_v6(address, Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96)
 }
 
 /// The IPv4 address to which a gateway passes on what is sent to this one: NAT64 (where a network has only IPv6, public servers
 /// have such addresses) and ISATAP.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let parts = address.segments();
-    let nat64 = within_v6(address, Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
     let isatap = (parts[4] & !0x0200) == 0 && parts[5] == 0x5efe;
-    (nat64 || isatap).then(|| {
+    (is_nat64(address) || isatap).then(|| {
         let [a, b] = parts[6].to_be_bytes();
         let [c, d] = parts[7].to_be_bytes();
         Ipv4Addr::new(a, b, c, d)
@@ -239,6 +241,9 @@ mod tests {
             "::ffff:10.0.0.1",
             "::ffff:169.254.169.254",
             "64:ff9b::127.0.0.1",
+            "fd00::5efe:8.8.8.8",
+            "fe80::200:5efe:8.8.8.8",
+            "::5efe:8.8.8.8",
             "64:ff9b::a9fe:a9fe",
             "64:ff9b:1::1",
             "100::1",

@@ -121,6 +121,16 @@ struct PortfolioRecord {
     consent_id: String,
 }
 
+/// The portfolio of a bank.
+/// The purposes are a JSON array of short words; what this finds is checked once more when it is decided.
+/// By way of the looks at the firm, as in `decisions_of`; the earliest decisions have none.
+pub(super) const PORTFOLIO: &str = "SELECT f.uscc, d.record, f.consent_id FROM (SELECT c.uscc, MAX(c.id) AS consent_id FROM consents c \
+     WHERE c.bank = $1 AND c.uscc > $4 AND c.revoked_at IS NULL AND c.one_time = 0 AND c.valid_until > $2 \
+     AND c.purposes LIKE $3 GROUP BY c.uscc) f JOIN decisions d ON d.id = COALESCE((SELECT l.decision_id FROM looks l \
+     WHERE l.uscc = f.uscc AND l.bank || '' = $1 AND l.ended = 'decided' ORDER BY l.id DESC LIMIT 1), \
+     (SELECT MAX(o.id) FROM decisions o WHERE o.uscc = f.uscc AND o.bank || '' = $1 AND o.grounds IS NULL)) \
+     ORDER BY f.uscc LIMIT $5";
+
 impl Store {
     /// Takes up to `most` rows for `lease`, of the bank that was served longest ago; `None` where no row waits.
     ///
@@ -219,12 +229,6 @@ impl Store {
         after: &str,
         now: Timestamp,
     ) -> Result<Vec<(DecisionId, DecisionRequest)>, StoreError> {
-        // The purposes are a JSON array of short words; what this finds is checked once more when it is decided.
-        const LATEST: &str = "SELECT d.uscc, d.record, (SELECT MAX(c.id) FROM consents c WHERE c.uscc = d.uscc \
-             AND c.bank = $1 AND c.revoked_at IS NULL AND c.one_time = 0 AND c.valid_until > $2 AND c.purposes LIKE $3) AS consent_id \
-             FROM decisions d WHERE d.bank = $1 AND d.uscc > $4 AND d.id = (SELECT MAX(n.id) FROM decisions n \
-             WHERE n.bank = $1 AND n.uscc = d.uscc) AND EXISTS (SELECT 1 FROM consents c WHERE c.uscc = d.uscc AND c.bank = $1 \
-             AND c.revoked_at IS NULL AND c.one_time = 0 AND c.valid_until > $2 AND c.purposes LIKE $3) ORDER BY d.uscc LIMIT $5";
         let (owner, purpose) = (bank.to_string(), format!("%\"{POST_LOAN}\"%"));
         let mut reader = self.reader().await?;
         let rows = fetch!(
@@ -232,7 +236,7 @@ impl Store {
             Reader,
             &mut reader,
             PortfolioRecord,
-            LATEST,
+            PORTFOLIO,
             owner,
             now.as_millisecond(),
             purpose,

@@ -217,8 +217,8 @@ impl Store {
     async fn revoke(&self, write: RevokeConsent) -> Result<Option<Consent>, StoreError> {
         let (consent, thrown_away) = self.write(write).await?;
         if thrown_away > 0 {
-            // The log beside the file still holds what was thrown away. What is committed stands, whatever becomes of that.
-            self.0.database.empty_log().await;
+            // The log beside the file still holds what was thrown away.
+            self.0.writer.empty_log();
         }
         Ok(consent)
     }
@@ -310,10 +310,14 @@ const PAGE_MAX: u32 = 200;
 /// Looks of a bank under a consent that led to decisions, from after the one that $4 names.
 macro_rules! relying {
     () => {
-        " FROM looks WHERE uscc = $1 AND consent_id = $2 AND bank = $3 AND ended = 'decided' AND decision_id IS NOT NULL \
+        " FROM looks WHERE uscc = $1 AND consent_id = $2 AND bank || '' = $3 AND ended = 'decided' AND decision_id IS NOT NULL \
          AND decision_id > $4"
     };
 }
+
+/// Decisions under a consent, a page of them.
+pub(super) const DECISIONS_UNDER: &str =
+    concat!("SELECT DISTINCT decision_id", relying!(), " ORDER BY decision_id LIMIT $5");
 
 impl Store {
     /// A bank's decisions that were made under its consent, oldest first, from the one after `after` on; at most 200.
@@ -326,12 +330,11 @@ impl Store {
         after: Option<DecisionId>,
         limit: u32,
     ) -> Result<Vec<DecisionId>, StoreError> {
-        const PAGE: &str = concat!("SELECT DISTINCT decision_id", relying!(), " ORDER BY decision_id LIMIT $5");
         let (id, bank, uscc) = (consent.id.to_string(), consent.bank.to_string(), consent.uscc.as_str());
         let after = after.map(|id| id.to_string()).unwrap_or_default();
         let limit = i64::from(limit.min(PAGE_MAX));
         let mut reader = self.reader().await?;
-        let rows = fetch!(fetch_all, Reader, &mut reader, (String,), PAGE, uscc, &id, &bank, &after, limit)?;
+        let rows = fetch!(fetch_all, Reader, &mut reader, (String,), DECISIONS_UNDER, uscc, &id, &bank, &after, limit)?;
         let row = Row { what: "consent", id: &id };
         rows.iter().map(|(id,)| row.parse("decision_id", id)).collect()
     }
@@ -339,11 +342,21 @@ impl Store {
 
 /// The bank's decisions that were made under a consent, oldest first, as many as a notice names; and how many there are.
 async fn relying_on(batch: &mut Batch, consent: &Consent) -> Result<(Vec<DecisionId>, u64), StoreError> {
-    const PAGE: &str = concat!("SELECT DISTINCT decision_id", relying!(), " ORDER BY decision_id LIMIT $5");
     const COUNT: &str = concat!("SELECT COUNT(DISTINCT decision_id)", relying!());
     let (id, bank, uscc) = (consent.id.to_string(), consent.bank.to_string(), consent.uscc.as_str());
     let most = DECISIONS_MAX as i64;
-    let rows = fetch!(fetch_all, WriteTransaction, batch.transaction(), (String,), PAGE, uscc, &id, &bank, "", most)?;
+    let rows = fetch!(
+        fetch_all,
+        WriteTransaction,
+        batch.transaction(),
+        (String,),
+        DECISIONS_UNDER,
+        uscc,
+        &id,
+        &bank,
+        "",
+        most
+    )?;
     let (count,) = fetch!(fetch_one, WriteTransaction, batch.transaction(), (i64,), COUNT, uscc, &id, &bank, "")?;
     let row = Row { what: "consent", id: &id };
     let ids: Result<Vec<DecisionId>, StoreError> = rows.iter().map(|(id,)| row.parse("decision_id", id)).collect();

@@ -20,6 +20,8 @@ use super::schema::{self, Wanted};
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection's cache in KiB, negative as SQLite wants it: the indexes' pages of a few million decisions.
 pub(super) const SQLITE_CACHE: &str = "-16384";
+/// What the file of the log is cut to when the log begins anew, after somebody has read for long.
+pub(super) const SQLITE_LOG_BYTES: &str = "67108864";
 /// Bytes of a page of a new database.
 const SQLITE_PAGE_BYTES: u32 = 8192;
 /// Connections that read: SQLite's are threads.
@@ -32,10 +34,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections that read which are tried, and opened anew where they have broken, while nobody asks; the others stay free for
 /// whoever does.
 const WARM_READERS: u32 = POSTGRES_READERS / 2;
-
-/// How often it is tried to empty the log, and the time between two tries.
-const EMPTYING_TRIES: u32 = 5;
-const BETWEEN_EMPTYINGS: Duration = Duration::from_millis(100);
 
 /// A connection pool to either database.
 #[derive(Clone)]
@@ -143,6 +141,19 @@ impl Database {
         self.direct.as_ref().map_or(Ok(()), DirectHome::tidy)
     }
 
+    /// Has SQLite's log emptied between two transactions, as soon as nobody reads from it: what was deleted lies in it still.
+    /// PostgreSQL keeps no log that could be emptied; how long it keeps one is its operator's.
+    pub(super) fn empty_log(&self) {
+        if let Some(direct) = &self.direct {
+            direct.empty_log();
+        }
+    }
+
+    /// Whether [`Database::tidy`] has something to do even where nobody writes.
+    pub(super) fn is_untidy(&self) -> bool {
+        self.direct.as_ref().is_some_and(DirectHome::is_untidy)
+    }
+
     /// Begins a transaction that restores a whole store.
     pub(super) async fn begin_restore(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match &self.writer {
@@ -184,25 +195,6 @@ impl Database {
                 Transaction::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         })
-    }
-
-    /// Moves all that SQLite's log holds into the file and cuts the log to nothing, so that what was deleted lies in neither. A reader
-    /// that is under way holds the log for as long as it reads: then it is tried again a few times, and done by a later one or
-    /// when the last connection closes. PostgreSQL keeps no log that could be emptied; how long it keeps one is its operator's.
-    pub(super) async fn empty_log(&self) {
-        let Pool::Sqlite(pool) = &self.writer else { return };
-        for _ in 0..EMPTYING_TRIES {
-            let tried = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(pool).await;
-            match tried {
-                Ok((0, ..)) => return,
-                Ok(_) => tokio::time::sleep(BETWEEN_EMPTYINGS).await,
-                Err(error) => {
-                    tracing::warn!(error = describe(&error), "the log of the database is not emptied now");
-                    return;
-                }
-            }
-        }
-        tracing::warn!("the log of the database is not emptied now: it is being read");
     }
 
     /// The pool of the connection that listens; SQLite has none.
@@ -354,6 +346,7 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("cache_size", SQLITE_CACHE)
+        .pragma("journal_size_limit", SQLITE_LOG_BYTES)
         // What is deleted, a reply of a firm that revoked for instance, is overwritten in the file.
         .pragma("secure_delete", "ON")
         .busy_timeout(BUSY_TIMEOUT)

@@ -45,6 +45,15 @@ macro_rules! select_records {
 }
 pub(super) use select_records;
 
+/// Decisions of a bank on one firm.
+/// By way of the looks at the firm; the earliest decisions have none. `|| ''` keeps SQLite from beginning with the bank's.
+pub(super) const OF_FIRM: &str = concat!(
+    select_records!(),
+    " JOIN (SELECT decision_id AS of_firm FROM looks WHERE uscc = $4 AND bank || '' = $1 AND decision_id < $2 \
+     UNION SELECT id FROM decisions WHERE uscc = $4 AND bank || '' = $1 AND id < $2 AND grounds IS NULL \
+     ORDER BY of_firm DESC LIMIT $3) f ON d.id = f.of_firm WHERE d.bank || '' = $1 ORDER BY d.id DESC"
+);
+
 /// A decision as stored, with what it rests on.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct RecordRow {
@@ -203,13 +212,6 @@ impl Store {
     ) -> Result<Vec<(DecisionRecord, Option<Case>)>, StoreError> {
         const OF_BANK: &str =
             concat!(select_records!(), " WHERE d.bank = $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3");
-        // By way of the looks at the firm; the earliest decisions have none. `|| ''` keeps SQLite from beginning with the bank's.
-        const OF_FIRM: &str = concat!(
-            select_records!(),
-            " JOIN (SELECT decision_id AS of_firm FROM looks WHERE uscc = $4 AND bank = $1 AND decision_id < $2 \
-             UNION SELECT id FROM decisions WHERE uscc = $4 AND bank = $1 AND id < $2 AND grounds IS NULL \
-             ORDER BY of_firm DESC LIMIT $3) f ON d.id = f.of_firm WHERE d.bank || '' = $1 ORDER BY d.id DESC"
-        );
         let limit = i64::from(limit.min(PAGE_MAX));
         // "g" sorts after every UUID.
         let (owner, before) = (bank.to_string(), after.map_or_else(|| "g".to_owned(), |id| id.to_string()));

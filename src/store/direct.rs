@@ -2,6 +2,7 @@
 //! to a thread and back costs more than most statements.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use rusqlite::ToSql;
@@ -9,7 +10,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
-use super::database::{BUSY_TIMEOUT, SQLITE_CACHE};
+use super::database::{BUSY_TIMEOUT, SQLITE_CACHE, SQLITE_LOG_BYTES};
 use super::write_ahead::{LOG_PAGES, WriteAheadLog};
 
 /// Statements that stay prepared; the program has about as many texts that write.
@@ -22,6 +23,8 @@ pub(super) struct DirectHome {
     file: PathBuf,
     connection: Arc<Mutex<Option<Connection>>>,
     log: Arc<Mutex<WriteAheadLog>>,
+    /// Beside the log's lock, which is held while a disk hangs.
+    to_be_emptied: Arc<AtomicBool>,
 }
 
 /// A transaction on the connection; dropped without a commit it is rolled back.
@@ -34,7 +37,7 @@ impl DirectHome {
     /// For the database in this file, which is there.
     pub(super) fn new(file: PathBuf) -> DirectHome {
         let log = WriteAheadLog::new(file.clone(), LOG_PAGES);
-        DirectHome { file, connection: Arc::default(), log: Arc::new(Mutex::new(log)) }
+        DirectHome { file, connection: Arc::default(), log: Arc::new(Mutex::new(log)), to_be_emptied: Arc::default() }
     }
 
     /// Begins a transaction that holds the file's write lock from the start.
@@ -49,10 +52,25 @@ impl DirectHome {
 
     /// What is to be done between two transactions, once nobody waits for the first one any more.
     pub(super) fn tidy(&self) -> Result<(), StoreError> {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.to_be_emptied.swap(false, Ordering::AcqRel) {
+            log.empty_soon();
+        }
         match &*self.connection.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(connection) => self.log.lock().unwrap_or_else(PoisonError::into_inner).tidy(connection),
+            Some(connection) => log.tidy(connection),
             None => Ok(()),
         }
+    }
+
+    /// Has the log emptied by [`DirectHome::tidy`].
+    pub(super) fn empty_log(&self) {
+        self.to_be_emptied.store(true, Ordering::Release);
+    }
+
+    /// Whether [`DirectHome::tidy`] has something to do even where nobody writes.
+    pub(super) fn is_untidy(&self) -> bool {
+        self.to_be_emptied.load(Ordering::Acquire)
+            || self.log.lock().unwrap_or_else(PoisonError::into_inner).is_to_be_emptied()
     }
 
     /// Closes the connection, so that the next transaction opens a new one.
@@ -69,9 +87,13 @@ impl DirectHome {
         let connection = Connection::open_with_flags(&self.file, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        for (pragma, value) in
-            [("synchronous", "FULL"), ("foreign_keys", "ON"), ("cache_size", SQLITE_CACHE), ("secure_delete", "ON")]
-        {
+        for (pragma, value) in [
+            ("synchronous", "FULL"),
+            ("foreign_keys", "ON"),
+            ("cache_size", SQLITE_CACHE),
+            ("secure_delete", "ON"),
+            ("journal_size_limit", SQLITE_LOG_BYTES),
+        ] {
             // Some answer with the value that holds now.
             connection.pragma_update_and_check(None, pragma, value, |_| Ok(())).or_else(no_answer)?;
         }
@@ -206,4 +228,19 @@ impl From<rusqlite::Error> for StoreError {
             _ => StoreError::Unavailable(format!("database error {code}")),
         }
     }
+}
+
+/// How SQLite means to answer a query.
+#[cfg(test)]
+pub(super) fn plan(file: &std::path::Path, sql: &str) -> String {
+    let connection = Connection::open(file).unwrap();
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let mut rows = statement.raw_query();
+    let mut plan = String::new();
+    while let Some(row) = rows.next().unwrap() {
+        plan.push_str(&row.get::<_, String>(3).unwrap());
+        plan.push('\n');
+    }
+    drop(rows);
+    plan
 }

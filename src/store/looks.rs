@@ -176,6 +176,11 @@ pub(super) async fn move_dates_on(batch: &mut Batch, dates: &[SourceDate]) -> Re
     Ok(())
 }
 
+/// Looks of a bank at one firm.
+/// `|| ''`: a bank looks at many firms and a firm is looked at by few banks, which SQLite cannot know.
+pub(super) const LOOKS_OF_BANK: &str = "SELECT l.*, b.name AS bank_name FROM looks l LEFT JOIN banks b ON b.id = l.bank \
+     WHERE l.uscc = $1 AND l.id < $2 AND l.bank || '' = $4 ORDER BY l.id DESC LIMIT $3";
+
 impl Store {
     /// Enters a look that led to no decision into the ledger; answers once it is on disk.
     ///
@@ -198,8 +203,6 @@ impl Store {
     ) -> Result<Vec<LedgerLine>, StoreError> {
         const OF_ALL: &str = "SELECT l.*, b.name AS bank_name FROM looks l LEFT JOIN banks b ON b.id = l.bank \
              WHERE l.uscc = $1 AND l.id < $2 ORDER BY l.id DESC LIMIT $3";
-        const OF_BANK: &str = "SELECT l.*, b.name AS bank_name FROM looks l LEFT JOIN banks b ON b.id = l.bank \
-             WHERE l.uscc = $1 AND l.id < $2 AND l.bank = $4 ORDER BY l.id DESC LIMIT $3";
         let limit = i64::from(limit.min(PAGE_MAX));
         // "g" sorts after every UUID.
         let before = after.map_or_else(|| "g".to_owned(), |id| id.to_string());
@@ -208,7 +211,7 @@ impl Store {
             None => fetch!(fetch_all, Reader, &mut reader, LookRow, OF_ALL, uscc.as_str(), before, limit)?,
             Some(bank) => {
                 let bank = bank.to_string();
-                fetch!(fetch_all, Reader, &mut reader, LookRow, OF_BANK, uscc.as_str(), before, limit, bank)?
+                fetch!(fetch_all, Reader, &mut reader, LookRow, LOOKS_OF_BANK, uscc.as_str(), before, limit, bank)?
             }
         };
         drop(reader);

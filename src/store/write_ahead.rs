@@ -8,10 +8,12 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::StoreError;
+use super::database::BUSY_TIMEOUT;
 
 /// Pages in the log before they are moved, 32 MiB: a page that is written often is moved once.
 pub(super) const LOG_PAGES: u32 = 4096;
@@ -33,12 +35,31 @@ pub(super) struct WriteAheadLog {
     due: u32,
     seen: u32,
     state: Arc<AtomicU8>,
+    to_be_emptied: Option<Emptying>,
 }
+
+/// That the log is to be emptied.
+struct Emptying {
+    tried_at: Option<Instant>,
+    tries: u32,
+}
+
+/// Between two tries to empty the log while somebody reads from it.
+const BETWEEN_EMPTYINGS: Duration = Duration::from_millis(500);
+/// After so many tries whoever is on call is told that somebody reads without end.
+const EMPTYINGS_TOLD: u32 = 20;
 
 impl WriteAheadLog {
     /// The log of the database in this file, moved when it has so many pages.
     pub(super) fn new(file: PathBuf, pages_max: u32) -> WriteAheadLog {
-        WriteAheadLog { file, pages_max, due: pages_max, seen: 0, state: Arc::new(AtomicU8::new(IDLE)) }
+        WriteAheadLog {
+            file,
+            pages_max,
+            due: pages_max,
+            seen: 0,
+            state: Arc::new(AtomicU8::new(IDLE)),
+            to_be_emptied: None,
+        }
     }
 
     /// Has the writer's connection count the log's pages, and move none by itself.
@@ -49,8 +70,41 @@ impl WriteAheadLog {
         }));
     }
 
+    /// What was deleted lies in the log still: it is to be emptied.
+    pub(super) fn empty_soon(&mut self) {
+        self.to_be_emptied = Some(Emptying { tried_at: None, tries: 0 });
+    }
+
+    /// Whether it waits to be emptied.
+    pub(super) fn is_to_be_emptied(&self) -> bool {
+        self.to_be_emptied.is_some()
+    }
+
+    /// Moves all into the database and cuts the log to nothing, unless somebody reads from it: waits for nobody, tries again later.
+    fn empty(&mut self, writer: &Connection) -> Result<(), StoreError> {
+        let Some(emptying) = &mut self.to_be_emptied else { return Ok(()) };
+        if emptying.tried_at.is_some_and(|at| at.elapsed() < BETWEEN_EMPTYINGS) {
+            return Ok(());
+        }
+        (emptying.tried_at, emptying.tries) = (Some(Instant::now()), emptying.tries + 1);
+        if emptying.tries == EMPTYINGS_TOLD {
+            tracing::warn!("the log of the database cannot be emptied: somebody reads from it without end");
+        }
+        writer.busy_timeout(Duration::ZERO)?;
+        let outcome = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        writer.busy_timeout(BUSY_TIMEOUT)?;
+        match outcome {
+            Ok(0) => self.to_be_emptied = None,
+            Ok(_) => {}
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
     /// To be called between two transactions of the writer, with its connection.
     pub(super) fn tidy(&mut self, writer: &Connection) -> Result<(), StoreError> {
+        self.empty(writer)?;
         let pages = PAGES.get();
         if pages < self.seen {
             self.due = self.pages_max;

@@ -32,6 +32,10 @@ const QUEUE_MAX: usize = 4096;
 /// A transaction that takes longer is given up: a server that hangs says nothing. SQLite's cannot be: where a disk hangs, those who
 /// wait are told so after this time, and whoever comes is refused at once, until it goes on.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a caller waits for its write: where SQLite's disk hangs nobody else ends the wait.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(3500);
+/// How soon what is left to be tidied is looked at where nobody writes.
+const BETWEEN_TIDYINGS: Duration = Duration::from_millis(100);
 /// How long what waits is kept waiting after a failure, for one that passes at once, like a connection that broke.
 const FIRST_TRY: Duration = Duration::from_millis(300);
 /// How long a later try may take, and the time between two tries.
@@ -134,6 +138,7 @@ fn is_refusal(error: &StoreError) -> bool {
 
 /// The writer's handle.
 pub(super) struct Writer {
+    database: Database,
     queue: mpsc::Sender<Queued>,
     hold_up: Arc<HoldUp>,
     stop: Arc<Notify>,
@@ -146,11 +151,17 @@ impl Writer {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let stop = Arc::new(Notify::new());
         let hold_up = Arc::new(HoldUp::new());
-        let desk = Desk { database, known, metrics, grounds: StoredGrounds::default(), hold_up: Arc::clone(&hold_up) };
+        let desk = Desk {
+            database: database.clone(),
+            known,
+            metrics,
+            grounds: StoredGrounds::default(),
+            hold_up: Arc::clone(&hold_up),
+        };
         let (told, runtime) = (Arc::clone(&stop), tokio::runtime::Handle::current());
         // A thread of its own: SQLite's connection blocks whoever uses it.
         let task = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, waiting, told)));
-        Writer { queue, hold_up, stop, task: Mutex::new(Some(task)) }
+        Writer { database, queue, hold_up, stop, task: Mutex::new(Some(task)) }
     }
 
     /// Queues a write and waits until it is on disk.
@@ -187,6 +198,11 @@ impl Writer {
         })
     }
 
+    /// Has SQLite's log emptied, as soon as nobody reads from it.
+    pub(super) fn empty_log(&self) {
+        self.database.empty_log();
+    }
+
     /// Whether the task still takes writes: `false` once it was stopped, or has died.
     pub(super) fn alive(&self) -> bool {
         !self.queue.is_closed()
@@ -206,7 +222,7 @@ impl Writer {
 
 /// What a queued write came to.
 async fn answered<A>(outcome: oneshot::Receiver<Result<A, StoreError>>) -> Result<A, StoreError> {
-    match tokio::time::timeout(2 * COMMIT_TIMEOUT, outcome).await {
+    match tokio::time::timeout(ANSWER_TIMEOUT, outcome).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(StoreError::Unavailable("the writer has stopped".to_owned())),
         Err(_) => Err(StoreError::Unavailable(TOO_LONG.to_owned())),
@@ -264,13 +280,12 @@ async fn run(mut desk: Desk, mut queue: mpsc::Receiver<Queued>, stop: Arc<Notify
                 if taken == 0 {
                     return;
                 }
-                if let Err(why) = desk.commit(std::mem::take(&mut waiting)).await {
-                    desk.heal(&mut queue, &why).await;
-                } else if let Err(error) = desk.database.tidy() {
-                    // All is written; the next transaction meets whatever is wrong.
-                    tracing::warn!(%error, "the log was not moved");
+                match desk.commit(std::mem::take(&mut waiting)).await {
+                    Ok(()) => desk.tidy(),
+                    Err(why) => desk.heal(&mut queue, &stop, &why).await,
                 }
             }
+            () = tokio::time::sleep(BETWEEN_TIDYINGS), if desk.database.is_untidy() => desk.tidy(),
         }
     }
 }
@@ -339,32 +354,55 @@ impl Desk {
         Ok(())
     }
 
-    /// Opens the database's connections anew until a write goes through. What waits is kept for the first, short try; from then
-    /// on it is refused as it comes, so that nobody waits for a database that is away. Returns also when no more writes will come.
-    async fn heal(&self, queue: &mut mpsc::Receiver<Queued>, why: &str) {
+    /// What is to be done between two transactions; all is written, and the next transaction meets whatever is wrong.
+    fn tidy(&self) {
+        self.hold_up.begins();
+        if let Err(error) = self.database.tidy() {
+            tracing::warn!(%error, "the log was not moved");
+        }
+        self.hold_up.ends();
+    }
+
+    /// Opens the database's connections anew until a write goes through. What waits is kept for a short while, for a first try; from
+    /// then on it is refused as it comes, so that nobody waits for a database that is away. Returns also when no more writes
+    /// will come.
+    async fn heal(&self, queue: &mut mpsc::Receiver<Queued>, stop: &Notify, why: &str) {
         let began = Instant::now();
-        let mut outcome = tokio::time::timeout(FIRST_TRY, try_writing(&self.database)).await;
-        while !matches!(outcome, Ok(Ok(()))) {
-            let try_again = async {
-                tokio::time::sleep(BETWEEN_TRIES).await;
-                tokio::time::timeout(LATER_TRY, try_writing(&self.database)).await
-            };
-            tokio::pin!(try_again);
-            let mut refused = Vec::with_capacity(BATCH_MAX);
-            outcome = loop {
-                tokio::select! {
-                    biased;
-                    taken = queue.recv_many(&mut refused, BATCH_MAX) => {
-                        if taken == 0 {
-                            return;
-                        }
-                        refuse(&mut refused, why);
+        let mut trying = self.try_after(Duration::ZERO);
+        let kept_waiting = tokio::time::sleep(FIRST_TRY);
+        tokio::pin!(kept_waiting);
+        let (mut refusing, mut refused) = (false, Vec::with_capacity(BATCH_MAX));
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.notified() => queue.close(),
+                taken = queue.recv_many(&mut refused, BATCH_MAX), if refusing => {
+                    if taken == 0 {
+                        return;
                     }
-                    outcome = &mut try_again => break outcome,
+                    refuse(&mut refused, why);
                 }
-            };
+                outcome = &mut trying => {
+                    if matches!(outcome, Ok(true)) {
+                        break;
+                    }
+                    (refusing, trying) = (true, self.try_after(BETWEEN_TRIES));
+                }
+                () = &mut kept_waiting, if !refusing => refusing = true,
+            }
         }
         tracing::info!(after_ms = began.elapsed().as_millis(), "the store takes writes again");
+    }
+
+    /// Tries, after a pause, to write; beside this thread, which a disk that hangs or a file that is locked would block.
+    fn try_after(&self, pause: Duration) -> JoinHandle<bool> {
+        let (database, runtime) = (self.database.clone(), tokio::runtime::Handle::current());
+        tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::time::sleep(pause).await;
+                matches!(tokio::time::timeout(LATER_TRY, try_writing(&database)).await, Ok(Ok(())))
+            })
+        })
     }
 }
 

@@ -324,6 +324,33 @@ async fn every_tampering_is_found_and_undoing_it_heals(#[values(Sqlite, Postgres
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_the_chain_without_a_place_in_it_hides_nothing(#[values(Sqlite, Postgresql)] engine: Engine) {
+    let Some(place) = Place::on(engine).await else { return };
+    let store = filled(&place).await;
+    // SQLite takes any value for a number; the smallest number of all is one on both.
+    let smallest = ["-9223372036854775808"];
+    let numbers: &[&str] = match engine {
+        Sqlite => &["-9223372036854775808", "'x1'", "x'00'", "1e300", "-1e300"],
+        Postgresql => &smallest,
+    };
+    for number in numbers {
+        let forged = "INSERT INTO bank_keys (id, bank, secret_sha256, hint, created_at) \
+             SELECT 'forged', MIN(id), 'ab', 'hint', 1 FROM banks";
+        let hidden = format!(
+            "INSERT INTO audit (seq, at, kind, subject, digest, previous, hash) VALUES ({number}, 1, 'key', 'forged', '', '', '')"
+        );
+        place.tamper(forged).await;
+        place.tamper(&hidden).await;
+        let report = store.verify_audit().await.unwrap();
+        assert!(!report.intact(), "{number}");
+        place.tamper("DELETE FROM bank_keys WHERE id = 'forged'").await;
+        place.tamper("DELETE FROM audit WHERE subject = 'forged'").await;
+        assert!(store.verify_audit().await.unwrap().intact(), "{number}");
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_or_swapped_is_missed(#[values(Sqlite, Postgresql)] engine: Engine) {
     let Some(place) = Place::on(engine).await else { return };
     let store = filled(&place).await;

@@ -112,6 +112,25 @@ async fn a_locked_database_is_refused_at_once_and_heals() {
     assert!(service.command(&["audit", "verify"]).status.success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_the_service_although_the_database_is_locked() {
+    let sandbox = Sandbox::start(&[]);
+    let mut service = Service::start(&sandbox.url);
+    let bank = service.bank("First Bank");
+    let firm = sandbox.firms(1).await.remove(0);
+    let consent = bank.consent(&firm).await;
+    let url = format!("sqlite://{}", service.database().display());
+    let mut holder = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut holder).await.unwrap();
+    refuses(&bank, &firm, &consent).await;
+    service.process.signal("TERM");
+    let ended = tokio::task::spawn_blocking(move || service.process.wait());
+    let ended = tokio::time::timeout(Duration::from_secs(15), ended).await;
+    // Before whatever fails, so that nothing waits for it.
+    holder.close().await.unwrap();
+    assert_eq!(ended.expect("it still runs").unwrap(), Some(0));
+}
+
 async fn fails(calls: &str, error: &str) {
     if !strace_is_there() {
         return;

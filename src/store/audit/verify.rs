@@ -205,6 +205,13 @@ impl Walk {
             }
         }
         self.check_end(&last).await?;
+        if rows.unsigned_abs() != entries {
+            let what = format!(
+                "{} rows were put into the chain whose numbers are none: below 1, past the largest, or no whole numbers",
+                rows.unsigned_abs().abs_diff(entries)
+            );
+            self.report(None, "chain", "", what);
+        }
         Ok((entries, last))
     }
 
