@@ -136,6 +136,11 @@ impl Database {
         })
     }
 
+    /// Whether a transaction of the writer blocks the thread, which must then be one of its own.
+    pub(super) fn writing_blocks(&self) -> bool {
+        self.direct.is_some()
+    }
+
     /// What is to be done between two transactions of the writer.
     pub(super) fn tidy(&self) -> Result<(), StoreError> {
         self.direct.as_ref().map_or(Ok(()), DirectHome::tidy)

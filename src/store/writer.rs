@@ -159,8 +159,12 @@ impl Writer {
             hold_up: Arc::clone(&hold_up),
         };
         let (told, runtime) = (Arc::clone(&stop), tokio::runtime::Handle::current());
-        // A thread of its own: SQLite's connection blocks whoever uses it.
-        let task = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, waiting, told)));
+        let blocks = database.writing_blocks();
+        let writing = run(desk, waiting, told);
+        let task = match blocks {
+            true => tokio::task::spawn_blocking(move || runtime.block_on(writing)),
+            false => tokio::spawn(writing),
+        };
         Writer { database, queue, hold_up, stop, task: Mutex::new(Some(task)) }
     }
 
