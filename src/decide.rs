@@ -110,8 +110,9 @@ impl Decider {
         let dossier = Box::pin(sources.gather(pass, now)).await;
         look.answered(&dossier.all_lines());
         // Revoked or used up while the departments were asked: what they said is dropped, only the look is recorded. Nor does it
-        // stay in the cache: it may have come after the revocation had emptied that.
-        if let Err(error) = self.pass_as_of(entry.at_hand, asker, &request, now).await {
+        // stay in the cache: it may have come after the revocation had emptied that. As of a moment ago, since the commit looks
+        // once more.
+        if let Err(error) = self.pass_as_of(true, asker, &request, now).await {
             self.forget(&request.uscc);
             return Err(look.refused(error).await);
         }
@@ -119,6 +120,7 @@ impl Decider {
         let now = now.saturating_add(SignedDuration::try_from(started.elapsed()).unwrap_or_default()).unwrap_or(now);
         let occasion = Occasion { id, bank: asker.bank, request, now, case_id: CaseId(Uuid::now_v7()) };
         let firm = self.store.firm_on_record(&dossier.uscc).await?;
+        let uscc = dossier.uscc.clone();
         let dossier = setting_aside(dossier, &firm.disputes, china_date(now));
         let appraisal = self.appraisals.of(&engine, dossier, china_date(now));
         let record = engine.marked(engine.rule(occasion, &appraisal), &firm.disputes);
@@ -127,7 +129,12 @@ impl Decider {
         let entry = DecisionEntry { record: record.clone(), case, idempotency };
         look.committing();
         match self.store.commit_decision(entry).await {
-            Err(error) => Err(look.refused(error.into()).await),
+            Err(error) => {
+                if matches!(error, StoreError::ConsentRefused(_)) {
+                    self.forget(&uscc);
+                }
+                Err(look.refused(error.into()).await)
+            }
             Ok(Committed::Replayed(reply)) => {
                 look.ended(LookEnd::Repeated).await?;
                 Ok(Decided::Replayed(reply))

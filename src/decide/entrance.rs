@@ -33,10 +33,12 @@ impl Decider {
         if !pass.is_for_one_look() && self.sources().has_at_hand(&pass, now) {
             return Ok(Entry { pass, at_hand: true, _turn: None });
         }
-        let turn = match pass.is_for_one_look() {
-            true => Some(self.turns.take(pass.consent()).await),
-            false => None,
-        };
+        if !pass.is_for_one_look() {
+            // Departments will be asked: the consent is read anew. What was on record of the firm a moment ago will do.
+            let pass = self.pass_as_of(false, asker, request, now).await?;
+            return Ok(Entry { pass: pass.knowing(firm.history.clone()), at_hand: false, _turn: None });
+        }
+        let turn = Some(self.turns.take(pass.consent()).await);
         // Whoever had the turn before may have used the consent up.
         let pass = self.pass_as_of(false, asker, request, now).await?;
         let history = self.store.history_of(&request.uscc).await?;
