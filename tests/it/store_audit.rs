@@ -349,6 +349,23 @@ async fn a_row_of_the_chain_without_a_place_in_it_hides_nothing(#[values(Sqlite,
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_another_kind_than_its_column_is_a_problem_among_the_others() {
+    let place = Place::on(Sqlite).await.unwrap();
+    let store = filled(&place).await;
+    place.tamper("UPDATE reviews SET verdict = 'approve'").await;
+    for (change, kind) in [
+        ("UPDATE cases SET amount_fen = 'much'", "case"),
+        ("UPDATE decisions SET decided_at = x'00'", "decision"),
+        ("UPDATE users SET password_hash = x'ff'", "user"),
+    ] {
+        place.tamper(change).await;
+        let report = store.verify_audit().await.unwrap();
+        let found = kinds(&report);
+        assert!(found.contains(kind) && found.contains("review"), "{change}: {found:?}");
+    }
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_or_swapped_is_missed(#[values(Sqlite, Postgresql)] engine: Engine) {

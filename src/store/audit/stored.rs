@@ -36,8 +36,8 @@ macro_rules! unspoken {
         let (rows,) = fetch!(fetch_one, Transaction, &mut $walk.snapshot, (i64,), COUNT)?;
         let spoken_of = $walk.sound.get($kind).copied().unwrap_or_default();
         if !$walk.problems.is_empty() || rows.unsigned_abs() != spoken_of {
-            let rows = fetch!(fetch_all, Transaction, &mut $walk.snapshot, (String,), SELECT)?;
-            for (id,) in rows {
+            let rows = fetch!(fetch_all, Transaction, &mut $walk.snapshot, (String,), SELECT);
+            for (id,) in $walk.readable($kind, None, rows)? {
                 $walk.report(None, $kind, &id, "the stored row is not in the chain: it was put in from outside");
             }
         }
@@ -61,7 +61,8 @@ impl Walk {
     async fn doubles(&mut self) -> Result<(), StoreError> {
         const SELECT: &str = "SELECT MAX(seq), kind, subject FROM audit WHERE kind NOT IN ('password', 'webhook') \
              GROUP BY subject, kind HAVING COUNT(*) > 1 LIMIT 20";
-        let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, (i64, String, String), SELECT)?;
+        let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, (i64, String, String), SELECT);
+        let rows = self.readable("chain", None, rows)?;
         for (seq, kind, subject) in rows {
             self.report(Some(seq), &kind, &subject, "the chain speaks of this twice: a row was put in");
         }
@@ -100,7 +101,8 @@ impl Walk {
     async fn passwords(&mut self) -> Result<(), StoreError> {
         const USERS: &str = "SELECT a.seq, u.* FROM users u JOIN audit a ON a.seq = \
              (SELECT MAX(b.seq) FROM audit b WHERE b.subject = u.id AND b.kind = 'password')";
-        let users = fetch!(fetch_all, Transaction, &mut self.snapshot, UserRow, USERS)?;
+        let users = fetch!(fetch_all, Transaction, &mut self.snapshot, UserRow, USERS);
+        let users = self.readable("password", None, users)?;
         for user in users {
             const DIGEST: &str = "SELECT digest FROM audit WHERE seq = $1";
             let (digest,): (String,) = fetch!(fetch_one, Transaction, &mut self.snapshot, (String,), DIGEST, user.seq)?;
@@ -115,7 +117,8 @@ impl Walk {
     async fn webhooks(&mut self) -> Result<(), StoreError> {
         const LAST: &str = "SELECT a.seq, w.*, a.digest AS written FROM webhooks w JOIN audit a ON a.seq = \
              (SELECT MAX(b.seq) FROM audit b WHERE b.subject = w.id AND b.kind = 'webhook')";
-        let webhooks = fetch!(fetch_all, Transaction, &mut self.snapshot, LastChange, LAST)?;
+        let webhooks = fetch!(fetch_all, Transaction, &mut self.snapshot, LastChange, LAST);
+        let webhooks = self.readable("webhook", None, webhooks)?;
         for LastChange { webhook, written } in webhooks {
             if written != webhook.digest() {
                 self.report(Some(webhook.seq), "webhook", &webhook.id, "what is stored is not what was written");
@@ -130,7 +133,8 @@ impl Walk {
              CASE WHEN EXISTS (SELECT 1 FROM reviews r WHERE r.case_id = c.id AND r.verdict IN ('approve', 'decline')) \
                   THEN 'closed' \
                   WHEN EXISTS (SELECT 1 FROM reviews r WHERE r.case_id = c.id) THEN 'asked' ELSE 'open' END LIMIT 20";
-        let cases = fetch!(fetch_all, Transaction, &mut self.snapshot, (String,), ODD)?;
+        let cases = fetch!(fetch_all, Transaction, &mut self.snapshot, (String,), ODD);
+        let cases = self.readable("case", None, cases)?;
         for (id,) in cases {
             self.report(None, "case", &id, "the state of the case does not follow from its reviews");
         }

@@ -148,7 +148,8 @@ macro_rules! digests {
             $kind,
             "' AND a.seq >= $1 AND a.seq <= $2"
         );
-        let rows = fetch!(fetch_all, Transaction, &mut $walk.snapshot, $row, SELECT, $first, $last)?;
+        let rows = fetch!(fetch_all, Transaction, &mut $walk.snapshot, $row, SELECT, $first, $last);
+        let rows = $walk.readable($kind, Some($first), rows)?;
         rows.iter().map(|row| (row.seq, $digest(row))).collect::<Vec<(i64, String)>>()
     }};
 }
@@ -158,6 +159,25 @@ impl Walk {
         if self.problems.len() < PROBLEMS_MAX {
             let (kind, subject) = (kind.to_owned(), subject.to_owned());
             self.problems.push(AuditProblem { seq, kind, subject, what: what.into() });
+        }
+    }
+
+    /// The rows, or none of them and a problem, where a value is not of its column's kind: SQLite takes any, the program writes none
+    /// such.
+    pub(super) fn readable<T>(
+        &mut self,
+        kind: &str,
+        first: Option<i64>,
+        rows: Result<Vec<T>, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        match rows {
+            Err(sqlx::Error::ColumnDecode { index, .. }) => {
+                let what =
+                    format!("a stored row among those from here on was changed: its column {index} cannot be read");
+                self.report(first, kind, "", what);
+                Ok(Vec::new())
+            }
+            rows => Ok(rows?),
         }
     }
 
@@ -256,7 +276,8 @@ impl Walk {
     async fn singles(&mut self, after: i64, until: i64) -> Result<Vec<SingleRow>, StoreError> {
         const SELECT: &str = "SELECT seq, at, kind, subject, digest, previous, hash FROM audit \
              WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3";
-        Ok(fetch!(fetch_all, Transaction, &mut self.snapshot, SingleRow, SELECT, after, until, PAGE)?)
+        let rows = fetch!(fetch_all, Transaction, &mut self.snapshot, SingleRow, SELECT, after, until, PAGE);
+        self.readable("chain", None, rows)
     }
 
     /// The row that holds the end of the chain must agree with the last row.
