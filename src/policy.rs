@@ -92,6 +92,18 @@ struct Missing {
     tax: WhenMissing,
     social_insurance: WhenMissing,
     payment_history: WhenMissing,
+    /// Older policies do not speak of optional departments.
+    #[serde(default = "as_part")]
+    registry: WhenMissing,
+    #[serde(default = "as_part")]
+    court: WhenMissing,
+    #[serde(default = "as_part")]
+    utilities: WhenMissing,
+}
+
+/// What an optional department leaves out is missing in the record that it is part of, and counts there.
+fn as_part() -> WhenMissing {
+    WhenMissing::Interval
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -261,8 +273,9 @@ impl Policy {
             SourceKind::Tax => self.terms.missing.tax,
             SourceKind::SocialInsurance => self.terms.missing.social_insurance,
             SourceKind::PaymentHistory => self.terms.missing.payment_history,
-            // What an optional department leaves out is missing in the record that it is part of.
-            SourceKind::Registry | SourceKind::Court | SourceKind::Utilities => WhenMissing::Interval,
+            SourceKind::Registry => self.terms.missing.registry,
+            SourceKind::Court => self.terms.missing.court,
+            SourceKind::Utilities => self.terms.missing.utilities,
         }
     }
 }

@@ -188,6 +188,15 @@ impl Store {
         Ok(Store::over(database, metrics))
     }
 
+    /// The same for a command, which waits for longer (10 s) where the service is busy writing to the same SQLite file.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`].
+    pub async fn open_patiently(url: &str, metrics: Metrics) -> Result<Store, StoreError> {
+        let database = Database::open_patiently(url, Wanted::Newest).await?;
+        Ok(Store::over(database, metrics))
+    }
+
     /// Opens the connections that requests read from, before the first one comes: on a busy machine PostgreSQL takes its time to
     /// open one, and who waits for it longer than for a free connection is told that the store is not available.
     pub async fn warm(&self) {

@@ -45,8 +45,8 @@ pub async fn run(args: ConfigArgs) -> Result<(), ServeError> {
     Ok(App::build(settings).await?.run_until_stopped().await?)
 }
 
-/// Opens the store that the settings name, for `keys`, `users` and `audit`.
+/// Opens the store that the settings name, for commands: they wait patiently where a service writes to the same file.
 pub async fn open_store(args: &ConfigArgs) -> Result<Store, ServeError> {
     let settings = Settings::load(args.config.as_deref())?;
-    Ok(Store::open(settings.store.url.expose_secret(), Metrics::new()?).await?)
+    Ok(Store::open_patiently(settings.store.url.expose_secret(), Metrics::new()?).await?)
 }

@@ -54,11 +54,9 @@ pub enum SourcesCommand {
 
 /// A kind of department by its name.
 fn kind(name: &str) -> Result<SourceKind, String> {
-    let names = || SourceKind::ALL.map(SourceKind::as_str).join(", ");
-    SourceKind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == name)
-        .ok_or_else(|| format!("it must be one of {}", names()))
+    // Optional departments state dates too, and theirs are remembered like any.
+    let names = || SourceKind::every().map(SourceKind::as_str).collect::<Vec<_>>().join(", ");
+    SourceKind::named(name).ok_or_else(|| format!("it must be one of {}", names()))
 }
 
 /// A text that says something.

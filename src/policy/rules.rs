@@ -170,6 +170,14 @@ impl Policy {
                 ));
             }
         }
+        // An optional department that was asked and gave no record; one that the consent leaves out was not asked.
+        for line in &finding.dossier.others {
+            let silent = !line.status.has_record() && line.status != EvidenceStatus::NotCovered;
+            if silent && self.when_missing(line.source) == WhenMissing::Refer {
+                let status = line.status.as_str().to_owned();
+                reasons.push(reason("EVIDENCE_MISSING", Some(line.source), [("status", status)]));
+            }
+        }
         if let Some([(low, _), (high, _)]) = crossing {
             let figures = [("low", low.to_string()), ("high", high.to_string())];
             reasons.push(reason("SCORE_INTERVAL_CROSSES_CUTOFF", None, figures));

@@ -62,6 +62,16 @@ fn firm() -> crate::domain::Uscc {
 }
 
 fn rule(dossier: &Dossier, grade: &str, interval: Option<[(i64, &str); 2]>, amount_yuan: i64) -> Ruling {
+    rule_by(DEFAULT_POLICY, dossier, grade, interval, amount_yuan)
+}
+
+fn rule_by(
+    policy: &str,
+    dossier: &Dossier,
+    grade: &str,
+    interval: Option<[(i64, &str); 2]>,
+    amount_yuan: i64,
+) -> Ruling {
     let request = DecisionRequest {
         uscc: dossier.uscc.clone(),
         consent_id: ConsentId(Uuid::nil()),
@@ -69,7 +79,7 @@ fn rule(dossier: &Dossier, grade: &str, interval: Option<[(i64, &str); 2]>, amou
         amount: Fen::from_yuan(amount_yuan),
         term_months: 12,
     };
-    let policy = Policy::from_toml(DEFAULT_POLICY).unwrap();
+    let policy = Policy::from_toml(policy).unwrap();
     let incomplete: Vec<SourceKind> = SourceKind::ALL.into_iter().filter(|source| !dossier.has(*source)).collect();
     policy.rule(&Finding { request: &request, dossier, on: ON, grade, incomplete: &incomplete, interval, reasons: &[] })
 }
@@ -260,6 +270,34 @@ fn a_stale_optional_department_clears_no_knock_out() {
     let ruling = rule(&dossier, "A", None, 1_000_000);
     assert_eq!((ruling.outcome, codes(&ruling)), (Outcome::Refer, vec!["EVIDENCE_STALE"]));
     assert_eq!(ruling.refer_reasons[0].source, Some(SourceKind::Court));
+}
+
+#[test]
+fn an_optional_department_that_gave_no_record_is_referred_where_the_policy_says_so_and_only_there() {
+    let strict = DEFAULT_POLICY.replace("court = \"interval\"", "court = \"refer\"");
+    let older = DEFAULT_POLICY.replace("registry = \"interval\"\ncourt = \"interval\"\nutilities = \"interval\"\n", "");
+    assert!(strict != DEFAULT_POLICY && older != DEFAULT_POLICY);
+    for (status, missing) in [
+        (EvidenceStatus::Absent, true),
+        (EvidenceStatus::Unavailable, true),
+        (EvidenceStatus::Invalid, true),
+        (EvidenceStatus::NotCovered, false),
+        (EvidenceStatus::Cached, false),
+    ] {
+        let mut dossier = sound();
+        dossier.others = vec![court(status, ON)];
+        let ruled = |policy: &str| rule_by(policy, &dossier, "A", None, 1_000_000);
+        let ruling = ruled(&strict);
+        assert_eq!(ruling.outcome == Outcome::Refer, missing, "{status:?}");
+        if missing {
+            assert_eq!(codes(&ruling), ["EVIDENCE_MISSING"]);
+            assert_eq!(ruling.refer_reasons[0].source, Some(SourceKind::Court));
+            assert_eq!(ruling.refer_reasons[0].figures["status"], status.as_str());
+        }
+        for lenient in [DEFAULT_POLICY, &older] {
+            assert_eq!(ruled(lenient).outcome, Outcome::Approve, "{status:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! How many calls a department may get beside the first one for each look: a tenth, whatever happens.
 //!
 //! Every first call earns a tenth of a further one; a retry or a hedge spends a whole one, and hedges earn and spend a purse of
-//! their own besides, of a twentieth. Thus of `n` first calls at most `max(RESERVE, n / 10)` are followed by another, and at
-//! most `n / 20` are hedged, in any order of events; and among any hundred first calls in a row at most ten are, also after a
-//! long good time: a department in trouble is not drowned by those that wait for it.
+//! their own besides, of a twentieth. A call that is made again with a new token spends one like a retry. Thus of `n` first calls at
+//! most `max(RESERVE, n / 10)` are followed by another, and at most `n / 20` are hedged, in any order of events; and among any
+//! hundred first calls in a row at most ten are followed by another, and at most five are hedged, also after a long good time: a
+//! department in trouble is not drowned by those that wait for it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +22,8 @@ const SAVED_MAX: u32 = 10;
 const WINDOW_CALLS: u64 = 100;
 /// See [`WINDOW_CALLS`].
 const WINDOW_EXTRAS_MAX: usize = 10;
+/// Of the same first calls no more than a twentieth are hedged.
+const WINDOW_HEDGES_MAX: usize = 5;
 
 /// The budget of one department.
 pub(super) struct Budget(Mutex<Purse>);
@@ -29,18 +32,27 @@ pub(super) struct Budget(Mutex<Purse>);
 struct Purse {
     /// First calls so far.
     calls: u64,
-    /// How many first calls there had been when each of the last further calls was spent; those of one window.
-    spent: VecDeque<u64>,
+    /// The last further calls, hedges among them.
+    spent: Window,
+    /// The last hedges.
+    hedged: Window,
     owed: u32,
     extra: u32,
     hedge: u32,
+}
+
+/// How many first calls there had been when each of the last ones of a kind was spent; those of one window.
+struct Window {
+    at: VecDeque<u64>,
+    most: usize,
 }
 
 impl Budget {
     /// The budget of a service that has just started.
     pub(super) fn new() -> Budget {
         let lent = RESERVE * CALLS_PER_EXTRA;
-        Budget(Mutex::new(Purse { calls: 0, spent: VecDeque::new(), owed: lent, extra: lent, hedge: 0 }))
+        let (spent, hedged) = (Window::of(WINDOW_EXTRAS_MAX), Window::of(WINDOW_HEDGES_MAX));
+        Budget(Mutex::new(Purse { calls: 0, spent, hedged, owed: lent, extra: lent, hedge: 0 }))
     }
 
     /// A first call goes out.
@@ -55,13 +67,12 @@ impl Budget {
         });
     }
 
-    /// Leave for one retry.
+    /// Leave for one retry, or for one call with a new token.
     pub(super) fn spend_retry(&self) -> bool {
         self.with(|purse| {
-            let enough = purse.extra >= CALLS_PER_EXTRA && purse.has_room();
+            let enough = purse.has_extra();
             if enough {
-                purse.extra -= CALLS_PER_EXTRA;
-                purse.spent.push_back(purse.calls);
+                purse.spend_extra();
             }
             enough
         })
@@ -70,11 +81,11 @@ impl Budget {
     /// Leave for one hedge.
     pub(super) fn spend_hedge(&self) -> bool {
         self.with(|purse| {
-            let enough = purse.extra >= CALLS_PER_EXTRA && purse.hedge >= CALLS_PER_HEDGE && purse.has_room();
+            let enough = purse.has_extra() && purse.hedge >= CALLS_PER_HEDGE && purse.hedged.has_room(purse.calls);
             if enough {
-                purse.extra -= CALLS_PER_EXTRA;
-                purse.spent.push_back(purse.calls);
+                purse.spend_extra();
                 purse.hedge -= CALLS_PER_HEDGE;
+                purse.hedged.at.push_back(purse.calls);
             }
             enough
         })
@@ -87,12 +98,27 @@ impl Budget {
 }
 
 impl Purse {
-    /// Whether the window that ends with the last first call has room for a further call.
-    fn has_room(&mut self) -> bool {
-        while self.spent.front().is_some_and(|at| at + WINDOW_CALLS <= self.calls) {
-            self.spent.pop_front();
+    fn has_extra(&mut self) -> bool {
+        self.extra >= CALLS_PER_EXTRA && self.spent.has_room(self.calls)
+    }
+
+    fn spend_extra(&mut self) {
+        self.extra -= CALLS_PER_EXTRA;
+        self.spent.at.push_back(self.calls);
+    }
+}
+
+impl Window {
+    fn of(most: usize) -> Window {
+        Window { at: VecDeque::new(), most }
+    }
+
+    /// Whether the window that ends with the last of so many first calls has room for one more.
+    fn has_room(&mut self, calls: u64) -> bool {
+        while self.at.front().is_some_and(|at| at + WINDOW_CALLS <= calls) {
+            self.at.pop_front();
         }
-        self.spent.len() < WINDOW_EXTRAS_MAX
+        self.at.len() < self.most
     }
 }
 
@@ -136,6 +162,21 @@ mod tests {
             assert!(window.iter().sum::<usize>() <= 10);
         }
         assert!(spent.iter().sum::<usize>() >= 90, "the tenth is there to be used");
+    }
+
+    #[test]
+    fn no_hundred_looks_in_a_row_are_hedged_more_than_five_times_however_good_the_time_before_was() {
+        let budget = Budget::new();
+        (0..1000).for_each(|_| budget.earn());
+        let mut hedged: Vec<usize> = Vec::new();
+        for _ in 0..1000 {
+            budget.earn();
+            hedged.push((0..3).filter(|_| budget.spend_hedge()).count());
+        }
+        for window in hedged.windows(100) {
+            assert!(window.iter().sum::<usize>() <= 5);
+        }
+        assert!(hedged.iter().sum::<usize>() >= 45, "the twentieth is there to be used");
     }
 
     proptest! {

@@ -94,11 +94,24 @@ pub(super) struct Received {
 #[derive(Default, Clone)]
 pub(super) struct Headers(HeaderMap);
 
+/// A header with bytes that are no visible ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
 impl Headers {
-    /// The values of a header, joined as RFC 9110 has it; `None` where it is not there.
-    pub(super) fn get(&self, name: &str) -> Option<String> {
-        let values: Vec<&str> = self.0.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-        (!values.is_empty()).then(|| values.join(", ").trim().to_owned())
+    /// The values of a header, joined as RFC 9110 has it; `None` where it is not there. One that cannot be read is told: taken for
+    /// one that is not there, it would end a list in its middle.
+    pub(super) fn get(&self, name: &str) -> Result<Option<String>, Unreadable> {
+        let values: Result<Vec<&str>, _> = self.0.get_all(name).iter().map(|value| value.to_str()).collect();
+        let values = values.map_err(|_| Unreadable)?;
+        Ok((!values.is_empty()).then(|| values.join(", ").trim().to_owned()))
+    }
+
+    /// Headers for a test.
+    #[cfg(test)]
+    pub(super) fn of(headers: &[(&'static str, &[u8])]) -> Headers {
+        let value = |bytes| HeaderValue::from_bytes(bytes).unwrap();
+        Headers(headers.iter().map(|(name, bytes)| (HeaderName::from_static(name), value(bytes))).collect())
     }
 
     /// Whether there can be a header of this name.
@@ -212,7 +225,9 @@ impl Client {
             Encoding::Plain => body,
             Encoding::Gzip => reply::unzip(&body, self.body_bytes_max)?,
         };
-        let body = self.in_utf8(body, headers.get(CONTENT_TYPE.as_str()).as_deref())?;
+        // An unreadable type names no encoding that is known here.
+        let content_type = headers.get(CONTENT_TYPE.as_str()).unwrap_or_default();
+        let body = self.in_utf8(body, content_type.as_deref())?;
         Ok(Received { status, web_page, body, freshness, headers })
     }
 

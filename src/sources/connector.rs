@@ -29,6 +29,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
+use super::budget::Budget;
 use super::client::{Answer, Body, Call, Client, Headers, Received, Url};
 use super::failure::Failure;
 use super::freshness::Freshness;
@@ -69,6 +70,14 @@ pub(super) struct Connector {
     rules: Vec<Rule>,
 }
 
+/// What goes along with one ask through all its requests.
+struct Along<'a> {
+    /// What is left for further calls.
+    budget: &'a Budget,
+    /// Who is told how it goes.
+    steps: &'a mut Steps,
+}
+
 struct BodyTemplate {
     template: Template,
     place: Place,
@@ -96,12 +105,13 @@ struct Reading {
 
 impl Connector {
     /// Asks about one firm: all that belongs to the reply, in at most `within`.
-    pub(super) async fn ask(&self, uscc: &Uscc, within: Duration) -> Result<Answer, Failure> {
-        self.ask_telling(uscc, within, &mut Steps::unheard()).await
+    /// What is asked again with a new token spends of `budget`.
+    pub(super) async fn ask(&self, uscc: &Uscc, within: Duration, budget: &Budget) -> Result<Answer, Failure> {
+        self.ask_telling(uscc, within, Along { budget, steps: &mut Steps::unheard() }).await
     }
 
-    async fn ask_telling(&self, uscc: &Uscc, within: Duration, steps: &mut Steps) -> Result<Answer, Failure> {
-        match tokio::time::timeout(within, self.fetch(uscc, steps)).await {
+    async fn ask_telling(&self, uscc: &Uscc, within: Duration, mut along: Along<'_>) -> Result<Answer, Failure> {
+        match tokio::time::timeout(within, self.fetch(uscc, &mut along)).await {
             Ok(answer) => answer,
             Err(_elapsed) => Err(Failure::Timeout { within }),
         }
@@ -155,21 +165,21 @@ impl Connector {
         self.rules.iter().try_for_each(|rule| rule.check(record))
     }
 
-    async fn fetch(&self, uscc: &Uscc, steps: &mut Steps) -> Result<Answer, Failure> {
+    async fn fetch(&self, uscc: &Uscc, along: &mut Along<'_>) -> Result<Answer, Failure> {
         let now = Timestamp::now();
         let mut filled = Filled { uscc: uscc.as_str(), now, page: 0, offset: 0, size: 0, cursor: None };
         if let Some(paging) = &self.paging {
             (filled.page, filled.size) = (paging.first, paging.size);
         }
         let url = self.url(&filled).ok_or(Failure::Request)?;
-        let first = match self.page(&url, &filled, steps).await? {
+        let first = match self.page(&url, &filled, along).await? {
             Page::NotFound { web_page, freshness } => return Ok(Answer::NotFound { web_page, freshness }),
             Page::Unread(body, headers, freshness) => return Ok(Answer::Body { body, headers, freshness }),
             Page::Read(first) => first,
         };
         match &self.paging {
             None => Ok(Answer::Body { body: first.body, headers: first.headers, freshness: first.freshness }),
-            Some(paging) => self.further(paging, filled, url, first, steps).await,
+            Some(paging) => self.further(paging, filled, url, first, along).await,
         }
     }
 
@@ -180,7 +190,7 @@ impl Connector {
         filled: Filled<'_>,
         mut url: Url,
         first: Reading,
-        steps: &mut Steps,
+        along: &mut Along<'_>,
     ) -> Result<Answer, Failure> {
         let Reading { body, page: first, headers: first_headers, mut freshness } = first;
         let mut bytes = body.len();
@@ -204,7 +214,7 @@ impl Connector {
                 }
             }
             let wrong = |problem| Failure::Paging { page: gathered.pages + 1, problem };
-            let Reading { body, page, headers, freshness: of_page } = match self.page(&url, &filled, steps).await? {
+            let Reading { body, page, headers, freshness: of_page } = match self.page(&url, &filled, along).await? {
                 Page::Read(reading) => reading,
                 Page::NotFound { .. } => return Err(wrong("is not there, though the one before says so")),
                 Page::Unread(..) => return Err(wrong("is not JSON, or lacks the code of its envelope")),
@@ -224,7 +234,7 @@ impl Connector {
             paging.add(&mut gathered, &page)?;
             next = paging.next(&mut gathered, &page, &headers)?;
         }
-        steps.tell("paging", || format!("{} pages, {} rows", gathered.pages, gathered.rows));
+        along.steps.tell("paging", || format!("{} pages, {} rows", gathered.pages, gathered.rows));
         if gathered.pages == 1 {
             return Ok(Answer::Body { body, headers: first_headers, freshness });
         }
@@ -233,8 +243,8 @@ impl Connector {
     }
 
     /// One request and what its reply says.
-    async fn page(&self, url: &Url, filled: &Filled<'_>, steps: &mut Steps) -> Result<Page, Failure> {
-        let received = self.send(url, filled, steps).await?;
+    async fn page(&self, url: &Url, filled: &Filled<'_>, along: &mut Along<'_>) -> Result<Page, Failure> {
+        let received = self.send(url, filled, along).await?;
         let Received { status, web_page, body, freshness, headers } = received;
         let with_code = self.envelope.as_ref().is_some_and(|envelope| envelope.statuses.contains(&status));
         match status {
@@ -256,7 +266,7 @@ impl Connector {
         };
         let Ok(page) = self.json(&body) else { return without_code(body, headers) };
         let said = self.envelope.as_ref().map_or(Ok(Some(Said::Success)), |envelope| envelope.said(&page))?;
-        steps.tell("envelope", || match said {
+        along.steps.tell("envelope", || match said {
             Some(Said::Success) => "success".into(),
             Some(Said::Absent) => "the department does not know the firm".into(),
             None => "no code".into(),
@@ -268,20 +278,61 @@ impl Connector {
         }
     }
 
-    /// Sends, and once more with a new token where the old one is refused.
-    async fn send(&self, url: &Url, filled: &Filled<'_>, steps: &mut Steps) -> Result<Received, Failure> {
-        let mut call = self.call(url.clone(), filled).ok_or(Failure::Request)?;
-        steps.tell("address", || format!("{} {}", call.method(), shown(&call.url)));
-        let token = self.auth.add(&mut call, &self.client, None, steps).await?;
+    /// Sends, and once more with a new token where the old one is refused and the budget has a further call left.
+    async fn send(&self, url: &Url, filled: &Filled<'_>, along: &mut Along<'_>) -> Result<Received, Failure> {
+        let (call, token) = self.signed(url, filled, along).await?;
         let mut received = self.client.send(&call).await?;
-        if self.auth.can_renew() && self.refuses_token(&received) {
-            steps.tell("status", || format!("{}; a new token is asked for, once", received.status));
-            let mut call = self.call(url.clone(), filled).ok_or(Failure::Request)?;
-            self.auth.add(&mut call, &self.client, token.as_deref(), steps).await?;
-            received = self.client.send(&call).await?;
+        if let Some(token) = token {
+            received = self.renewed(url, filled, received, &token, along).await?;
         }
-        steps.tell("status", || format!("{}, {} bytes", received.status, received.body.len()));
+        along.steps.tell("status", || format!("{}, {} bytes", received.status, received.body.len()));
         Ok(received)
+    }
+
+    /// The call, with what says who asks, and the token where there is one.
+    async fn signed(
+        &self,
+        url: &Url,
+        filled: &Filled<'_>,
+        along: &mut Along<'_>,
+    ) -> Result<(Call, Option<String>), Failure> {
+        let mut call = self.call(url.clone(), filled).ok_or(Failure::Request)?;
+        along.steps.tell("address", || format!("{} {}", call.method(), shown(&call.url)));
+        let token = self.auth.add(&mut call, &self.client, along.steps).await?;
+        Ok((call, token))
+    }
+
+    /// `received`, which came for a call with `token`, where the token was good; else what comes with a new one.
+    async fn renewed(
+        &self,
+        url: &Url,
+        filled: &Filled<'_>,
+        received: Received,
+        token: &str,
+        along: &mut Along<'_>,
+    ) -> Result<Received, Failure> {
+        if !self.refuses_token(&received) {
+            self.auth.accepted();
+            return Ok(received);
+        }
+        let may_ask_again = along.budget.spend_retry();
+        self.auth.refused(token, may_ask_again).await;
+        if !may_ask_again {
+            return Err(Failure::Token {
+                problem: "gave a token that the department refuses, and no further call is left for a new one",
+            });
+        }
+        along.steps.tell("status", || format!("{}; a new token is asked for, once", received.status));
+        let (call, token) = self.signed(url, filled, along).await?;
+        let received = self.client.send(&call).await?;
+        if !self.refuses_token(&received) {
+            self.auth.accepted();
+            return Ok(received);
+        }
+        if let Some(token) = token {
+            self.auth.refused(&token, false).await;
+        }
+        Err(Failure::TokenRefused)
     }
 
     fn refuses_token(&self, received: &Received) -> bool {

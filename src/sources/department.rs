@@ -277,10 +277,11 @@ impl<R: Record> Department<R> {
         }
         let call = Call { source: R::SOURCE, metrics: &self.metrics, asked: Instant::now(), ended: false };
         let within = self.try_timeout.min(look.left());
-        let answer = self.connector.ask(look.uscc(), within).await;
+        let answer = self.connector.ask(look.uscc(), within, &self.budget).await;
         let took = call.asked.elapsed();
         match &answer {
             Err(failure) if failure.counts() => permit.failed(Instant::now()),
+            Err(failure) if failure.is_of_tokens() => drop(permit),
             _ => permit.answered(Instant::now()),
         }
         let reply = answer.map(|answer| Arc::new(Fetched::new(answer, &self.connector, look)));

@@ -55,8 +55,16 @@ pub(super) enum Failure {
         /// What it did.
         problem: &'static str,
     },
-    /// A code in the reply that says that the token is good no more, also of a new one.
-    #[error("the department's reply carries the code of a refused token, also with a new one")]
+    /// Not asked: the token address refused, or the department refuses what it gave, a moment ago.
+    #[error(
+        "the department's token address {problem}; it is asked again in a few seconds, and the department not before"
+    )]
+    TokenPause {
+        /// What it did.
+        problem: &'static str,
+    },
+    /// The department refuses tokens, by 401 or by a code in its reply, also a new one.
+    #[error("the department refuses the token, with status 401 or its code for that, also a new one")]
     TokenRefused,
     /// A code in the reply that the connector knows neither as success nor as that of an unknown firm.
     #[error(
@@ -115,7 +123,7 @@ impl Failure {
             Failure::Full => "full",
             Failure::Status { .. } => "status",
             Failure::TooLarge { .. } => "too_large",
-            Failure::Token { .. } | Failure::TokenRefused => "token",
+            Failure::Token { .. } | Failure::TokenPause { .. } | Failure::TokenRefused => "token",
             Failure::Code => "code",
             Failure::Request => "request",
             Failure::NoRecord { .. }
@@ -139,6 +147,12 @@ impl Failure {
     /// answers promptly, asking again costs little, and an open breaker would hide the garbage behind `unavailable` and
     /// withhold the good records of other firms.
     pub(super) fn counts(self) -> bool {
-        self.passing() || self == Failure::Status { code: 429 }
+        self.passing() || self == Failure::Status { code: 429 } || self == Failure::TokenRefused
+    }
+
+    /// Whether it says nothing of the department itself, which was not asked or whose answer does not count: then the breaker
+    /// learns nothing.
+    pub(super) fn is_of_tokens(self) -> bool {
+        matches!(self, Failure::Token { .. } | Failure::TokenPause { .. })
     }
 }

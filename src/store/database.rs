@@ -16,8 +16,10 @@ use super::failure::describe;
 use super::reach::Reach;
 use super::schema::{self, Wanted};
 
-/// How long a statement waits for another process that writes to the same SQLite file.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a statement of the service waits for another process that writes to the same SQLite file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long one of a command does, which comes between the writes of a busy service and has nobody waiting but its operator.
+const BUSY_TIMEOUT_OF_COMMANDS: Duration = Duration::from_secs(10);
 /// A connection's cache in KiB, negative as SQLite wants it: the indexes' pages of a few million decisions.
 pub(super) const SQLITE_CACHE: &str = "-16384";
 /// What the file of the log is cut to when the log begins anew, after somebody has read for long.
@@ -110,6 +112,8 @@ pub(super) struct Database {
     /// The writer's connection on SQLite.
     direct: Option<DirectHome>,
     readers: Pool,
+    /// By how much longer than the service whoever opened this waits for another process that writes to the same SQLite file.
+    patience: Duration,
     reach: Arc<Reach>,
     /// One connection that holds idempotency keys, where several replicas may share the database.
     keys: Option<PgPool>,
@@ -120,8 +124,17 @@ pub(super) struct Database {
 impl Database {
     /// Opens the database that `url` names and brings its schema to the version that is wanted.
     pub(super) async fn open(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
+        Database::open_waiting(url, wanted, BUSY_TIMEOUT).await
+    }
+
+    /// The same for a command, which waits for longer while the service writes to the same SQLite file.
+    pub(super) async fn open_patiently(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
+        Database::open_waiting(url, wanted, BUSY_TIMEOUT_OF_COMMANDS).await
+    }
+
+    async fn open_waiting(url: &str, wanted: Wanted, busy: Duration) -> Result<Database, StoreError> {
         match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") => open_sqlite(url, wanted).await,
+            Some("sqlite") => open_sqlite(url, wanted, busy).await,
             Some("postgres" | "postgresql") => open_postgres(url, wanted).await,
             _ => Err(StoreError::Open("the URL must begin with sqlite:// or postgres://".to_owned())),
         }
@@ -239,6 +252,11 @@ impl Database {
         }
     }
 
+    /// By how much longer a write may take than one of the service.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Whether the server could not be reached when it was last tried for.
     pub(super) fn is_away(&self) -> bool {
         self.reach.is_away()
@@ -337,7 +355,7 @@ impl Transaction {
     }
 }
 
-async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> {
+async fn open_sqlite(url: &str, wanted: Wanted, busy: Duration) -> Result<Database, StoreError> {
     let refused = |e: sqlx::Error| StoreError::Open(describe(&e));
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(StoreError::Open("SQLite must have a file; a store in memory would lose decisions".to_owned()));
@@ -354,7 +372,7 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
         .pragma("journal_size_limit", SQLITE_LOG_BYTES)
         // What is deleted, a reply of a firm that revoked for instance, is overwritten in the file.
         .pragma("secure_delete", "ON")
-        .busy_timeout(BUSY_TIMEOUT)
+        .busy_timeout(busy)
         .disable_statement_logging();
     let file = options.get_filename().to_owned();
     if wanted != Wanted::AsItIs {
@@ -372,7 +390,8 @@ async fn open_sqlite(url: &str, wanted: Wanted) -> Result<Database, StoreError> 
     let readers = pool().max_connections(SQLITE_READERS).connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Database {
         writer: Pool::Sqlite(writer),
-        direct: Some(DirectHome::new(file)),
+        direct: Some(DirectHome::new(file, busy)),
+        patience: busy.saturating_sub(BUSY_TIMEOUT),
         readers: Pool::Sqlite(readers),
         reach: Arc::new(Reach::new()),
         keys: None,
@@ -430,6 +449,7 @@ async fn open_postgres(url: &str, wanted: Wanted) -> Result<Database, StoreError
     Ok(Database {
         writer: Pool::Postgres(writer),
         direct: None,
+        patience: Duration::ZERO,
         readers: Pool::Postgres(readers),
         reach: Arc::new(Reach::new()),
         keys: Some(keys),

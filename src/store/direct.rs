@@ -4,13 +4,14 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub(super) use rusqlite::ToSql;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 use serde::de::DeserializeOwned;
 
 use super::StoreError;
-use super::database::{BUSY_TIMEOUT, SQLITE_CACHE, SQLITE_LOG_BYTES};
+use super::database::{SQLITE_CACHE, SQLITE_LOG_BYTES};
 use super::write_ahead::{LOG_PAGES, WriteAheadLog};
 
 /// Statements that stay prepared; the program has about as many texts that write.
@@ -21,6 +22,8 @@ const STATEMENTS: usize = 256;
 #[derive(Clone)]
 pub(super) struct DirectHome {
     file: PathBuf,
+    /// How long it waits for another process that writes.
+    busy: Duration,
     connection: Arc<Mutex<Option<Connection>>>,
     log: Arc<Mutex<WriteAheadLog>>,
     /// Beside the log's lock, which is held while a disk hangs.
@@ -34,10 +37,10 @@ pub(super) struct Direct {
 }
 
 impl DirectHome {
-    /// For the database in this file, which is there.
-    pub(super) fn new(file: PathBuf) -> DirectHome {
-        let log = WriteAheadLog::new(file.clone(), LOG_PAGES);
-        DirectHome { file, connection: Arc::default(), log: Arc::new(Mutex::new(log)), to_be_emptied: Arc::default() }
+    /// For the database in this file, which is there. A statement waits for at most `busy` for another process that writes.
+    pub(super) fn new(file: PathBuf, busy: Duration) -> DirectHome {
+        let log = Arc::new(Mutex::new(WriteAheadLog::new(file.clone(), LOG_PAGES, busy)));
+        DirectHome { file, busy, connection: Arc::default(), log, to_be_emptied: Arc::default() }
     }
 
     /// Begins a transaction that holds the file's write lock from the start.
@@ -86,7 +89,7 @@ impl DirectHome {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.file, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.busy_timeout(self.busy)?;
         for (pragma, value) in [
             ("synchronous", "FULL"),
             ("foreign_keys", "ON"),

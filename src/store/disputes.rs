@@ -18,6 +18,8 @@ use crate::domain::{BankId, DecisionId, Dispute, DisputeId, DisputedFact, Notice
 const PAGE_MAX: u32 = 200;
 /// For how long before its answer a decision on the firm counts as relying on the disputed fact: no decision is valid longer.
 const RELIED_DAYS: i64 = 365;
+/// As many banks may have as many disputes open on one part of a firm's record as one bank may; further ones wait.
+const BANKS_FULL: u32 = 10;
 /// The most decisions of a bank that a notice names.
 const DECISIONS_MAX: usize = 50;
 
@@ -132,8 +134,9 @@ pub struct DisputeCounts {
 
 impl Store {
     /// Opens a dispute on a decision of its bank, once for each idempotency key: where the key is taken, nothing is written. At most
-    /// `most` disputes may be open on one part of what one department says of a firm, whichever banks sent them, so that all
-    /// that are open can be told in every decision on it.
+    /// `most` disputes of one bank may be open on one part of what one department says of a firm, and of all banks together
+    /// [`BANKS_FULL`] times as many: no bank keeps the firm from disputing by way of another, and all that are open can be told in
+    /// every decision on it.
     ///
     /// # Errors
     /// [`StoreError::DisputeOpen`], with the earlier one, when the bank disputes the same fact already, by way of whichever decision;
@@ -244,7 +247,7 @@ impl OpenDispute {
             "SELECT id, decision_id, bank, fact FROM disputes WHERE uscc = $1 AND resolved_at IS NULL ORDER BY id";
         type Open = (String, String, String, String);
         let rows = fetch!(fetch_all, WriteTransaction, batch.transaction(), Open, OPEN, &self.row.uscc)?;
-        let mut on_part = 0;
+        let (mut of_bank, mut of_all) = (0, 0);
         for (id, decision, bank, fact) in &rows {
             let row = Row { what: "dispute", id };
             let fact: DisputedFact = row.json("fact", fact)?;
@@ -253,11 +256,17 @@ impl OpenDispute {
             if same && *bank == self.row.bank {
                 return Err(StoreError::DisputeOpen(row.parse("id", id)?));
             }
-            // Who disputes a decision as a whole is told of by nobody else, and must not be kept from it by other banks.
-            let counts = fact.source.is_some() || *bank == self.row.bank;
-            on_part += u32::from(counts && (fact.source, &fact.part) == (self.fact.source, &self.fact.part));
+            let on_part = (fact.source, &fact.part) == (self.fact.source, &self.fact.part);
+            of_bank += u32::from(on_part && *bank == self.row.bank);
+            // A dispute about a decision as a whole is told in answers to nobody else.
+            of_all += u32::from(on_part && fact.source.is_some());
         }
-        if on_part >= self.most { Err(StoreError::TooManyDisputes(self.most)) } else { Ok(()) }
+        let most_of_all = self.most.saturating_mul(BANKS_FULL);
+        match (of_bank >= self.most, of_all >= most_of_all) {
+            (true, _) => Err(StoreError::TooManyDisputes(self.most)),
+            (false, true) => Err(StoreError::TooManyDisputes(most_of_all)),
+            (false, false) => Ok(()),
+        }
     }
 }
 

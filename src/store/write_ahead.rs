@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::StoreError;
-use super::database::BUSY_TIMEOUT;
 
 /// Pages in the log before they are moved, 32 MiB: a page that is written often is moved once.
 pub(super) const LOG_PAGES: u32 = 4096;
@@ -31,6 +30,8 @@ const ALL_BUT_MOVED: u8 = 2;
 pub(super) struct WriteAheadLog {
     file: PathBuf,
     pages_max: u32,
+    /// How long the writer waits for another process that writes.
+    busy: Duration,
     /// How many pages there are when it is moved the next time.
     due: u32,
     seen: u32,
@@ -50,11 +51,13 @@ const BETWEEN_EMPTYINGS: Duration = Duration::from_millis(500);
 const EMPTYINGS_TOLD: u32 = 20;
 
 impl WriteAheadLog {
-    /// The log of the database in this file, moved when it has so many pages.
-    pub(super) fn new(file: PathBuf, pages_max: u32) -> WriteAheadLog {
+    /// The log of the database in this file, moved when it has so many pages. The writer waits for at most `busy` for another
+    /// process that writes.
+    pub(super) fn new(file: PathBuf, pages_max: u32, busy: Duration) -> WriteAheadLog {
         WriteAheadLog {
             file,
             pages_max,
+            busy,
             due: pages_max,
             seen: 0,
             state: Arc::new(AtomicU8::new(IDLE)),
@@ -92,7 +95,7 @@ impl WriteAheadLog {
         }
         writer.busy_timeout(Duration::ZERO)?;
         let outcome = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        writer.busy_timeout(BUSY_TIMEOUT)?;
+        writer.busy_timeout(self.busy)?;
         match outcome {
             Ok(0) => self.to_be_emptied = None,
             Ok(_) => {}
@@ -165,7 +168,7 @@ mod tests {
         let writer = Connection::open(&file).unwrap();
         writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x TEXT)").unwrap();
         WriteAheadLog::counted_by(&writer);
-        let mut log = WriteAheadLog::new(file, 100);
+        let mut log = WriteAheadLog::new(file, 100, Duration::from_secs(1));
         let (text, mut most, mut least_after) = ("x".repeat(20_000), 0, u32::MAX);
         for _ in 0..2000 {
             writer.execute("INSERT INTO t VALUES (?)", [&text]).unwrap();
@@ -188,7 +191,7 @@ mod tests {
         let reader = Connection::open(&file).unwrap();
         reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
         WriteAheadLog::counted_by(&writer);
-        let mut log = WriteAheadLog::new(file, 100);
+        let mut log = WriteAheadLog::new(file, 100, Duration::from_secs(1));
         let mut moves = 0;
         for _ in 0..600 {
             writer.execute("INSERT INTO t VALUES (?)", ["x".repeat(4000)]).unwrap();

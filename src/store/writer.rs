@@ -170,14 +170,23 @@ impl Writer {
 
     /// Queues a write and waits until it is on disk.
     pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
-        answered(self.queue(write)?).await
+        self.answered(self.queue(write)?).await
     }
 
     /// Queues a decision and waits until it is on disk.
     pub(super) async fn decide(&self, write: CommitDecision) -> Result<Committed, StoreError> {
         let (caller, outcome) = oneshot::channel();
         self.push(Queued::Decision(Box::new(Entry { write, outcome: None, caller })))?;
-        answered(outcome).await
+        self.answered(outcome).await
+    }
+
+    /// What a queued write came to.
+    async fn answered<A>(&self, outcome: oneshot::Receiver<Result<A, StoreError>>) -> Result<A, StoreError> {
+        match tokio::time::timeout(ANSWER_TIMEOUT + self.database.patience(), outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(StoreError::Unavailable("the writer has stopped".to_owned())),
+            Err(_) => Err(StoreError::Unavailable(TOO_LONG.to_owned())),
+        }
     }
 
     /// Queues a write; what is given tells, to whoever wants to know, when it is on disk.
@@ -221,15 +230,6 @@ impl Writer {
         {
             tracing::error!("the store's writer had failed");
         }
-    }
-}
-
-/// What a queued write came to.
-async fn answered<A>(outcome: oneshot::Receiver<Result<A, StoreError>>) -> Result<A, StoreError> {
-    match tokio::time::timeout(ANSWER_TIMEOUT, outcome).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(StoreError::Unavailable("the writer has stopped".to_owned())),
-        Err(_) => Err(StoreError::Unavailable(TOO_LONG.to_owned())),
     }
 }
 
@@ -348,10 +348,11 @@ impl Desk {
             }
         };
         self.hold_up.begins();
-        let outcome = tokio::time::timeout(COMMIT_TIMEOUT, transaction).await.unwrap_or_else(|_| {
-            self.known.failed();
-            Err(StoreError::Unavailable(TOO_LONG.to_owned()))
-        });
+        let outcome =
+            tokio::time::timeout(COMMIT_TIMEOUT + self.database.patience(), transaction).await.unwrap_or_else(|_| {
+                self.known.failed();
+                Err(StoreError::Unavailable(TOO_LONG.to_owned()))
+            });
         self.hold_up.ends();
         self.grounds.remember(outcome?);
         self.metrics.committed(begun.elapsed());

@@ -292,6 +292,41 @@ async fn a_dispute_comes_back_as_it_was_is_answered_once_and_every_change_past_t
     store.close().await;
 }
 
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bank_keeps_a_firm_from_disputing_by_way_of_another(#[values(Sqlite, Postgresql)] engine: Engine) {
+    let Some(place) = Place::on(engine).await else { return };
+    let store = place.open().await;
+    // Each row of a part is a fact of its own.
+    let open = async |owner: BankId, decision: DecisionId, row: u32| {
+        let mut one = about(owner, decision);
+        one.fact.pointer = Some(format!("/arrears/{row}"));
+        store.open_dispute_once(&one, None, 2).await
+    };
+    let decided = async |name: String| {
+        let owner = bank(&store, &name).await;
+        let entry = decision(owner, firm(1));
+        let id = entry.record.decision.id;
+        store.commit_decision(entry).await.unwrap();
+        (owner, id)
+    };
+    for n in 0..10 {
+        let (owner, id) = decided(format!("Bank {n}")).await;
+        for row in 0..2 {
+            assert!(open(owner, id, row).await.is_ok(), "{n}: what other banks sent counts against this one");
+        }
+        assert!(matches!(open(owner, id, 2).await, Err(StoreError::TooManyDisputes(2))), "{n}");
+    }
+    // Ten times as many of all banks together; a whole decision is its bank's alone.
+    let (owner, id) = decided("Bank 10".to_owned()).await;
+    assert!(matches!(open(owner, id, 0).await, Err(StoreError::TooManyDisputes(20))));
+    let whole = Dispute { fact: DisputedFact::part(None, None), ..about(owner, id) };
+    assert!(store.open_dispute_once(&whole, None, 2).await.is_ok());
+    let told = store.disputes_about(&firm(1)).await.unwrap();
+    assert_eq!(told.len(), 21, "all that are open are told");
+    store.close().await;
+}
+
 /// The value of the first hidden field `csrf` in a page.
 fn token(page: &str) -> String {
     let rest = page.split_once("name=\"csrf\" value=\"").map(|(_, rest)| rest).unwrap_or_default();

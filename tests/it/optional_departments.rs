@@ -145,12 +145,56 @@ async fn an_optional_department_clears_no_knock_out_with_old_facts_and_declines_
         }
         assert_eq!(standing(&decision, "court")["status"] == "invalid", days == 3, "{decision}");
     }
+    // Taken back by an operator, the later date stands against nothing any more.
+    let forgotten = district.service.command(&[
+        "sources",
+        "forget-date",
+        "court",
+        GOOD,
+        "--reason",
+        "the court's clock ran ahead; confirmed by phone",
+        "--by",
+        "Li Na",
+    ]);
+    assert!(forgotten.status.success(), "{}", String::from_utf8_lossy(&forgotten.stderr));
+    let decision = bank.decide(GOOD).await;
+    assert_eq!(standing(&decision, "court")["status"], "fresh", "{decision}");
+    assert_eq!((decision["outcome"].as_str(), codes(&decision)), (Some("approve"), vec![]));
+    assert!(district.service.command(&["audit", "verify"]).status.success());
     let rejected = district.service.command(&["sources", "rejected"]);
     let listed = String::from_utf8(rejected.stdout).unwrap();
     assert!(
         rejected.status.success() && listed.lines().any(|line| line.contains("court") && line.contains("/as_of")),
         "{listed}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_optional_department_is_seen_in_the_answer_and_referred_where_the_policy_says_so() {
+    let mut district = District::start().await;
+    let policy = std::fs::read_to_string(POLICY).unwrap();
+    let strict = policy.replace("utilities = \"interval\"", "utilities = \"refer\"");
+    assert_ne!(policy, strict);
+    let file = district._folder.path().join("policy.toml");
+    std::fs::write(&file, strict).unwrap();
+    for refers in [false, true] {
+        if refers {
+            district.service = district.service.restart_with(&[("YUXIN_POLICY__PATH", file.to_str().unwrap())]);
+        }
+        let bank = district.service.bank("First Bank");
+        for (behaviour, status) in [
+            (Behaviour::status(503, ""), "unavailable"),
+            (Behaviour::json("{}"), "invalid"),
+            (Behaviour::status(404, "{}"), "absent"),
+        ] {
+            district.utilities.behave(behaviour);
+            let decision = bank.decide(GOOD).await;
+            let line = standing(&decision, "utilities");
+            assert_eq!(line["status"], status, "{decision}");
+            assert!(line["detail"].is_string(), "{line}");
+            assert_eq!(codes(&decision).contains(&("EVIDENCE_MISSING", "utilities")), refers, "{status}: {decision}");
+        }
+    }
 }
 
 async fn decide_under(bank: &Bank, limits: Value) -> Value {

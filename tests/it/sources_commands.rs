@@ -88,6 +88,33 @@ fn a_sample_is_mapped_offline_and_a_value_that_does_not_fit_is_shown_with_its_po
 }
 
 #[test]
+fn a_sample_whose_code_says_that_there_is_no_record_makes_none_as_in_the_service() {
+    let folder = Folder::new();
+    let envelope = "[court_and_bank.envelope]\ncode = \"/rc\"\nsuccess = [\"0\"]\nabsent = [\"404\"]\nabsent_if_empty = \"/cases\"\n\
+                    [court_and_bank.map]";
+    folder.write("sources.toml", CONNECTORS.replace("[court_and_bank.map]\n", &format!("{envelope}\n")));
+    let mapped = |rc: Value, cases: Value| {
+        let reply = json!({"rc": rc, "firm": FIRM, "day": "2026年10月31日", "cases": cases});
+        let file = folder.write("reply.json", reply.to_string());
+        check(&folder, &["--sample", file.to_str().unwrap(), "--source", "court_and_bank"])
+    };
+    let cases = json!({"case": {"opened": "2026-01-05", "closed": null, "sum": "1.5"}});
+    let good = mapped(json!(0), cases.clone());
+    assert!(good.status.success() && !good.stdout.is_empty(), "{}", said(&good));
+    for (rc, cases, told, found) in [
+        (json!(99), cases.clone(), "neither as success nor as absent: the evidence would be unavailable", "found: 99"),
+        (json!("404"), cases.clone(), "does not know the firm: the evidence would be absent", "found: \"404\""),
+        (json!(0), json!({}), "does not know the firm: the evidence would be absent", "found: 0"),
+        (Value::Null, cases, "/rc is not there", "found: null"),
+    ] {
+        let output = mapped(rc, cases);
+        let said = said(&output);
+        assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{said}");
+        assert!(said.contains(told) && said.contains(found), "{said}");
+    }
+}
+
+#[test]
 fn a_sample_of_the_standard_shape_is_read_as_well_and_an_unknown_connector_is_named() {
     let folder = Folder::new();
     folder.write("sources.toml", "");

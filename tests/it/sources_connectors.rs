@@ -262,6 +262,117 @@ async fn one_token_serves_many_requests_and_a_refused_one_is_renewed_once() {
     assert_eq!(tokens.requests().len(), 3, "renewed once, not for ever");
 }
 
+/// A token address that never gives the same token twice.
+fn many_tokens() -> Behaviour {
+    Behaviour::InTurn((0..500).map(|n| token(&format!("t{n}"))).collect())
+}
+
+/// Gathers about a hundred firms, four at once.
+async fn a_hundred(connected: &Connected) -> Vec<EvidenceLine> {
+    use futures_util::StreamExt;
+    let sources = connected.sources();
+    let firms = firms(100);
+    let one = async |firm| social(&sources.gather(&pass_of(firm), now()).await);
+    futures_util::stream::iter(&firms).map(one).buffer_unordered(4).collect().await
+}
+
+#[tokio::test]
+async fn a_department_that_refuses_every_token_or_every_second_call_costs_a_tenth_more_calls_and_few_tokens() {
+    let good = Behaviour::knowing();
+    for (department, tokens_max) in [
+        (Behaviour::status(401, ""), 4),
+        (Behaviour::ByTurns(vec![good.clone(), Behaviour::status(401, "")]), 15),
+        (Behaviour::ByTurns(vec![good, Behaviour::status(401, ""), Behaviour::status(401, "")]), 15),
+    ] {
+        let tokens = Department::start(many_tokens()).await;
+        let department = Department::start(department).await;
+        let mut connected = Connected::to(&with_tokens(&tokens.base_url(), &department.base_url()));
+        // The breaker out of the way, so that only the budget and the pause bound the calls.
+        connected.settings.breaker_failures = 1_000_000;
+        for line in a_hundred(&connected).await {
+            let silent = line.status == EvidenceStatus::Unavailable;
+            assert!(silent || line.status == EvidenceStatus::Fresh, "{line:?}");
+            assert!(!silent || line.detail.is_some_and(|detail| detail.contains("token")));
+        }
+        let (asked, renewed) = (department.requests().len(), tokens.requests().len());
+        assert!(asked <= 110 && renewed <= tokens_max, "{asked} calls, {renewed} tokens");
+    }
+}
+
+#[tokio::test]
+async fn a_department_that_refuses_also_a_new_token_has_failed_for_its_breaker() {
+    let tokens = Department::start(many_tokens()).await;
+    let department = Department::start(Behaviour::status(401, "")).await;
+    let mut connected = Connected::to(&with_tokens(&tokens.base_url(), &department.base_url()));
+    connected.settings.breaker_failures = 1;
+    let sources = connected.sources();
+    let detail = async || social(&sources.gather(&pass(), now()).await).detail.unwrap();
+    let (first, then) = (detail().await, detail().await);
+    assert!(first.contains("refuses the token") && then.contains("failed too often"), "{first}; {then}");
+    assert_eq!((department.requests().len(), tokens.requests().len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_token_address_that_refuses_is_left_alone_for_a_few_seconds_and_then_asked_again() {
+    let refused = Behaviour::status(401, "{\"error\": \"invalid_client\"}");
+    let tokens = Department::start(refused).await;
+    let department = Department::start(Behaviour::knowing()).await;
+    let connected = Connected::to(&with_tokens(&tokens.base_url(), &department.base_url()));
+    let lines = a_hundred(&connected).await;
+    assert!(lines.iter().all(|line| line.status == EvidenceStatus::Unavailable));
+    let details: Vec<String> = lines.into_iter().filter_map(|line| line.detail).collect();
+    assert!(details.iter().all(|detail| detail.contains("refuses the client's credentials")), "{details:?}");
+    assert!(details.iter().filter(|detail| detail.contains("asked again in a few seconds")).count() >= 95);
+    assert!((1..=2).contains(&tokens.requests().len()), "{}", tokens.requests().len());
+    assert!(department.requests().is_empty());
+
+    let sources = connected.sources();
+    assert_eq!(social(&sources.gather(&pass(), now()).await).status, EvidenceStatus::Unavailable);
+    tokens.behave(token("good"));
+    let began = std::time::Instant::now();
+    while social(&sources.gather(&pass(), now()).await).status != EvidenceStatus::Fresh {
+        assert!(began.elapsed().as_secs() < 30, "it is never asked again");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(began.elapsed().as_secs() >= 3, "it was not left alone");
+}
+
+#[tokio::test]
+async fn a_header_that_cannot_be_read_makes_the_reply_invalid_and_no_list_shorter() {
+    let page = |rows: &str, day: &str| format!("{{\"c\": \"{FIRM}\", \"d\": \"{day}\", \"l\": [{rows}]}}");
+    let row = |month: &str| format!("{{\"m\": \"{month}\", \"n\": 5, \"b\": 100}}");
+    let map = "[social_insurance.map]\nuscc = \"/c\"\n[social_insurance.map.months]\nfrom = \"/l\"\n\
+               [social_insurance.map.months.each]\nmonth = \"/m\"\nheads = \"/n\"\n\
+               base_fen = { from = \"/b\", unit = \"yuan\" }\ndue_fen = { from = \"/b\", unit = \"yuan\" }\n\
+               paid_fen = { from = \"/b\", unit = \"yuan\" }\n";
+    let paged = "path = \"/f/{uscc}\"\nquery = { c = \"{cursor}\" }\n[social_insurance.paging]\nstyle = \"cursor\"\nitems = \"/l\"\n\
+                 next = \"header:X-Next\"\n";
+    let by_header = "as_of = { from = \"header:X-Day\" }";
+    let (first, last) = (page(&row("2026-09"), "2026-10-31"), page(&row("2026-10"), "2026-10-31"));
+    let with =
+        |header: &str, body: &str| Behaviour::with_headers(200, &["content-type: application/json", header], body);
+    for (table, as_of, replies, right) in [
+        (paged, "as_of = \"/d\"", [with("x-next: two", &first), with("x-other: 1", &last)], true),
+        (paged, "as_of = \"/d\"", [with("x-next: 下一页", &first), with("x-other: 1", &last)], false),
+        (paged, "as_of = \"/d\"", [with("x-next: two", &first), with("x-next: 三", &last)], false),
+        ("path = \"/f/{uscc}\"\n", by_header, [with("x-day: 2026-10-31", &last), with("x-other: 1", &last)], true),
+        (
+            "path = \"/f/{uscc}\"\n",
+            by_header,
+            [with("x-day: 2026-10-31\r\nx-day: 十月", &last), with("x-other: 1", &last)],
+            false,
+        ),
+    ] {
+        let department = Department::start(Behaviour::InTurn(replies.to_vec())).await;
+        let (url, map) = (department.base_url(), map.replacen("uscc", &format!("{as_of}\nuscc"), 1));
+        let connectors = format!("[social_insurance]\nbase_url = \"{url}\"\n{table}{map}");
+        let line = social(&Connected::to(&connectors).gather().await);
+        let expected = if right { EvidenceStatus::Fresh } else { EvidenceStatus::Invalid };
+        assert_eq!(line.status, expected, "{as_of}: {:?}", line.detail);
+        assert!(right || line.detail.is_some_and(|detail| detail.contains("cannot be read")));
+    }
+}
+
 #[tokio::test]
 async fn without_a_token_the_department_is_not_asked_and_the_deadline_holds() {
     let department = Department::start(Behaviour::well(SourceKind::SocialInsurance)).await;

@@ -1,6 +1,9 @@
 //! The commands on keys, users and the audit chain work beside a service that writes to the same store.
 
+use std::process::Stdio;
+
 use rstest::rstest;
+use sqlx::{Connection, Executor};
 use yuxin::cli::audit::{AuditError, VerifyArgs};
 use yuxin::cli::keys::{KeysCommand, KeysError};
 use yuxin::cli::users::{UsersCommand, UsersError};
@@ -37,6 +40,28 @@ async fn commands_beside_a_busy_service_keep_the_chain_whole(#[values(Sqlite, Po
     keys::run(KeysCommand::List, &command).await.unwrap();
     let report = service.verify_audit().await.unwrap();
     assert_eq!((report.problems, report.entries), (vec![], 2 + 200 + 3 + 10 + 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_waits_for_a_busy_service_longer_than_the_service_waits_itself() {
+    use std::time::{Duration, Instant};
+    let place = Place::on(Sqlite).await.unwrap();
+    let store = place.open().await;
+    let mut busy = sqlx::SqliteConnection::connect(&place.url).await.unwrap();
+    busy.execute("BEGIN IMMEDIATE").await.unwrap();
+    let began = Instant::now();
+    let mut command = crate::support::program::command(&["keys", "create", "--bank", "Bank A"]);
+    let command = command.env("YUXIN_STORE__URL", &place.url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let command = command.spawn().unwrap();
+    let refused = keys::run(KeysCommand::Create { bank: "Bank B".into() }, &store).await;
+    assert!(matches!(refused, Err(KeysError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    // Longer than a caller of the service waits for any write.
+    tokio::time::sleep(Duration::from_secs(5).saturating_sub(began.elapsed())).await;
+    busy.execute("COMMIT").await.unwrap();
+    let done = tokio::task::spawn_blocking(|| command.wait_with_output()).await.unwrap().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let banks: Vec<String> = sqlx::query_scalar("SELECT name FROM banks").fetch_all(&mut busy).await.unwrap();
+    assert!(banks.contains(&"Bank A".to_owned()), "{banks:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

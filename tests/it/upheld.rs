@@ -231,14 +231,19 @@ async fn the_same_fact_is_disputed_once_and_no_more_are_open_on_a_part_than_the_
     let refused = dispute(&bank, &later, fact(5), 409).await;
     assert_eq!(refused["code"], "DISPUTE_OPEN");
     assert!(refused["detail"].as_str().unwrap().contains(first["id"].as_str().unwrap()), "{refused}");
-    // Another bank is not told of it, and counts towards the bound.
+    // Another bank is not told of it, and has a bound of its own.
     let theirs = other.decide(FIRM).await;
     dispute(&other, &theirs, fact(5), 201).await;
-    dispute(&bank, &later, fact(0), 201).await;
-    assert_eq!(dispute(&bank, &later, fact(1), 409).await["code"], "DISPUTE_LIMIT");
-    assert_eq!(dispute(&other, &theirs, fact(1), 409).await["code"], "DISPUTE_LIMIT");
+    for row in [0, 1] {
+        dispute(&bank, &later, fact(row), 201).await;
+    }
+    assert_eq!(dispute(&bank, &later, fact(2), 409).await["code"], "DISPUTE_LIMIT");
+    for row in [1, 2] {
+        dispute(&other, &theirs, fact(row), 201).await;
+    }
+    assert_eq!(dispute(&other, &theirs, fact(3), 409).await["code"], "DISPUTE_LIMIT");
     dispute(&bank, &later, json!({"source": "tax", "pointer": "/arrears"}), 201).await;
-    assert_eq!(bank.decide(FIRM).await["disputes"].as_array().unwrap().len(), 4, "all that are open are told");
+    assert_eq!(bank.decide(FIRM).await["disputes"].as_array().unwrap().len(), 7, "all that are open are told");
 }
 
 #[tokio::test(flavor = "multi_thread")]

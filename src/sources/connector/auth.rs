@@ -179,12 +179,11 @@ impl Auth {
         matches!(self, Auth::Token(oauth) if oauth.over_tls())
     }
 
-    /// Adds to `call` what says who asks; gives the token, where there is one. `refused` is one that the department has just refused.
+    /// Adds to `call` what says who asks; gives the token, where there is one.
     pub(super) async fn add(
         &self,
         call: &mut Call,
         client: &Client,
-        refused: Option<&str>,
         steps: &mut Steps,
     ) -> Result<Option<String>, Failure> {
         match self {
@@ -205,7 +204,7 @@ impl Auth {
                 });
             }
             Auth::Token(oauth) => {
-                let token = oauth.token(client, refused, steps).await?;
+                let token = oauth.token(client, steps).await?;
                 oauth.carrier().put(call, &token);
                 return Ok(Some(token));
             }
@@ -213,8 +212,17 @@ impl Auth {
         Ok(None)
     }
 
-    /// Whether a 401 may be cured by a new token.
-    pub(super) fn can_renew(&self) -> bool {
-        matches!(self, Auth::Token(_))
+    /// The department refuses this token. Unless the call is made again it is kept for a moment, lest each call costs a token.
+    pub(super) async fn refused(&self, token: &str, again: bool) {
+        if let Auth::Token(oauth) = self {
+            oauth.refused(token, again).await;
+        }
+    }
+
+    /// The department took the token.
+    pub(super) fn accepted(&self) {
+        if let Auth::Token(oauth) = self {
+            oauth.accepted();
+        }
     }
 }

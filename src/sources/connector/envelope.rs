@@ -71,6 +71,11 @@ impl Envelope {
         Envelope { code, success, absent, absent_if_empty, token_refused, statuses }
     }
 
+    /// What `reply` has in the code's place, or else in the place that is empty for an unknown firm.
+    pub(super) fn stated<'v>(&self, reply: &'v Value) -> Option<&'v Value> {
+        self.code.as_ref().or(self.absent_if_empty.as_ref())?.walk(reply)
+    }
+
     /// Whether `reply` says that the token is good no more.
     pub(super) fn refuses_token(&self, reply: &Value) -> bool {
         let code = self.code.as_ref().and_then(|at| at.walk(reply)).and_then(scalar);

@@ -68,6 +68,21 @@ struct TlsWire {
     authority: Option<String>,
 }
 
+/// Headers and parameters whose value is a secret, by what their names hold.
+const SECRET_NAMES: [&str; 8] =
+    ["authorization", "cookie", "token", "secret", "password", "passwd", "api-key", "apikey"];
+
+/// The warning of a secret that is written in the file; its value is not repeated. A value with placeholders is made for each call.
+fn written_secret(path: &str, name: &str, value: &str, connector: &str) -> Option<String> {
+    let plain = name.to_ascii_lowercase().replace('_', "-");
+    let is_secret = SECRET_NAMES.iter().any(|word| plain.contains(word)) && !value.is_empty() && !value.contains('{');
+    is_secret.then(|| {
+        format!(
+            "{path} is written in the file itself; [{connector}.auth], for instance with scheme = \"bearer\" or \"api_key\", keeps it out"
+        )
+    })
+}
+
 /// How a certificate in PEM begins.
 const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
@@ -184,6 +199,10 @@ impl Reading<'_, '_> {
             .iter()
             .map(|(name, text)| (name.clone(), self.template(&format!("query.{name}"), text, Place::Address)))
             .collect();
+        for (parameter, text) in &wire.query {
+            let path = format!("{name}.query.{parameter}");
+            self.keeper.warnings.extend(written_secret(&path, parameter, text, name));
+        }
         let body = self.body(wire.method, wire.body, wire.content_type);
         let asks_for = |placeholder| {
             path.names(placeholder)
@@ -200,7 +219,8 @@ impl Reading<'_, '_> {
         let problems = &mut self.keeper.problems;
         let paging = wire.paging.map(|paging| Paging::read(&format!("{name}.paging"), paging, asks_for, problems));
         let envelope = wire.envelope.map(|envelope| Envelope::read(&format!("{name}.envelope"), envelope, problems));
-        let mapping = wire.map.map(|map| Mapping::compile(&format!("{name}.map"), map, kind, problems));
+        let warnings = &mut self.keeper.warnings;
+        let mapping = wire.map.map(|map| Mapping::compile(&format!("{name}.map"), map, kind, problems, warnings));
         let mut unpack = Vec::new();
         for text in &wire.unpack {
             match Pointer::parse(text) {
@@ -222,6 +242,7 @@ impl Reading<'_, '_> {
         }
         let mut headers = Vec::new();
         for (header, value) in &wire.headers {
+            warnings.extend(written_secret(&format!("{name}.headers.{header}"), header, value, name));
             match Template::parse(value, Place::Header) {
                 Ok(template) => headers.push((header.clone(), template)),
                 Err(problem) => problems.push(format!("{name}.headers: {problem}")),

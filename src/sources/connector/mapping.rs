@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::pointer::{Pointer, Scope, is_nothing, kind, scalar};
 use super::value::{Writing, power};
 use crate::domain::Uscc;
-use crate::sources::client::Headers;
+use crate::sources::client::{Headers, Unreadable};
 use crate::sources::reply::Breach;
 
 /// What a reply must be made into.
@@ -122,9 +122,11 @@ impl Mapping {
             None if need_not_say => true,
             said => said == before,
         };
-        let same_header = |name: &String| match page.1.get(name) {
-            None if need_not_say => true,
-            said => said == first.1.get(name),
+        let same_header = |name: &String| match (page.1.get(name), first.1.get(name)) {
+            (Ok(None), _) if need_not_say => true,
+            (Ok(said), Ok(before)) => said == before,
+            // Nobody can tell what one that cannot be read says.
+            _ => false,
         };
         let mut told = self.as_of.iter().chain([&self.uscc]);
         told.all(|at| same(at.walk(page.0), at.walk(first.0))) && self.as_of_header.as_ref().is_none_or(same_header)
@@ -192,7 +194,10 @@ fn object(fields: &[Entry], scope: &Scope<'_>) -> Result<Map<String, Value>, Bre
 
 /// A header as the field that it states. A header has no place in the reply's JSON: the breach names it.
 fn header(name: &str, writing: &Writing, scope: &Scope<'_>) -> Result<Value, Breach> {
-    let text = scope.headers.get(name).filter(|text| !text.is_empty());
+    let text = scope.headers.get(name).map_err(|Unreadable| {
+        Breach::at("", format!("has a header {name} that cannot be read, and should state a date"))
+    })?;
+    let text = text.filter(|text| !text.is_empty());
     let text = text.ok_or_else(|| Breach::at("", format!("has no header {name}, which should state a date")))?;
     writing.read(&text, None).map_err(|problem| Breach::at("", format!("has a header {name} that {problem}")))
 }

@@ -58,6 +58,11 @@ impl Decimal {
         (self.digits % unit == 0).then(|| i64::try_from(self.digits / unit).ok())?
     }
 
+    /// Whether even its whole part is more than a whole number here can be.
+    pub(super) fn is_too_large(self) -> bool {
+        10i128.checked_pow(self.places).is_some_and(|unit| i64::try_from(self.digits / unit).is_err())
+    }
+
     /// The nearest whole number; halves go away from zero.
     pub(super) fn rounded(self) -> Option<i64> {
         let unit = 10i128.checked_pow(self.places)?;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::pointer::{Pointer, scalar};
 use super::template::Name;
-use crate::sources::client::Headers;
+use crate::sources::client::{Headers, Unreadable};
 use crate::sources::failure::Failure;
 
 /// Pages that are read where the connector does not say, and at most.
@@ -112,10 +112,12 @@ impl Told {
         }
     }
 
-    fn find(&self, page: &Value, headers: &Headers) -> Option<String> {
+    fn find(&self, page: &Value, headers: &Headers) -> Result<Option<String>, Unreadable> {
         match self {
-            Told::Body(at) => at.walk(page).and_then(scalar),
-            Told::Header(name) if name.eq_ignore_ascii_case("link") => next_link(&headers.get(name)?),
+            Told::Body(at) => Ok(at.walk(page).and_then(scalar)),
+            Told::Header(name) if name.eq_ignore_ascii_case("link") => {
+                Ok(headers.get(name)?.and_then(|links| next_link(&links)))
+            }
             Told::Header(name) => headers.get(name),
         }
     }
@@ -313,8 +315,12 @@ impl Paging {
     pub(super) fn next(&self, gathered: &mut Gathered, page: &Value, headers: &Headers) -> Result<Next, Failure> {
         let number = gathered.pages;
         let wrong = |problem| Failure::Paging { page: number, problem };
+        let find = |at: &Told| {
+            let found = at.find(page, headers);
+            found.map_err(|Unreadable| wrong("has a header that cannot be read, and should say how the pages go on"))
+        };
         let count = |at: &Told| {
-            let said = at.find(page, headers).and_then(|text| text.parse::<u64>().ok());
+            let said = find(at)?.and_then(|text| text.parse::<u64>().ok());
             said.ok_or_else(|| wrong("does not say in a whole number how much there is"))
         };
         let rows = self.rows(page);
@@ -332,7 +338,7 @@ impl Paging {
         }
         let next = match &self.next {
             Some(at) => {
-                let follows = at.find(page, headers).filter(|text| !text.is_empty() && text != "false");
+                let follows = find(at)?.filter(|text| !text.is_empty() && text != "false");
                 if follows.is_some() && follows == gathered.last {
                     return Err(wrong("leads back to itself"));
                 }
@@ -342,7 +348,7 @@ impl Paging {
             None => None,
         };
         let more = if let Some(at) = &self.has_more {
-            match at.find(page, headers).as_deref() {
+            match find(at)?.as_deref() {
                 Some("true" | "1" | "Y" | "y") => true,
                 Some("false" | "0" | "N" | "n") => false,
                 _ => return Err(wrong("does not say with true or false whether there is more")),

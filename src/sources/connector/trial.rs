@@ -6,13 +6,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::envelope::Said;
 use super::pointer::Pointer;
 use super::probe::Steps;
-use super::{Connector, Connectors};
+use super::{Along, Connector, Connectors};
 use crate::domain::evidence::{PaymentHistoryRecord, SocialInsuranceRecord, TaxRecord};
 use crate::domain::{ConsentPass, SourceKind, Uscc, china_date};
 use crate::settings::SourcesSettings;
 use crate::sources::SourcesError;
+use crate::sources::budget::Budget;
 use crate::sources::client::{Answer, Headers};
 use crate::sources::parts::{CourtRecord, RegistryRecord, UtilitiesRecord};
 use crate::sources::reply::{Breach, Record};
@@ -126,6 +128,7 @@ impl Connector {
         let in_utf8 = self.client.in_utf8(sample.to_vec(), None);
         let sample = &in_utf8.map_err(|failure| Misread { problem: failure.to_string(), value: None })?;
         let whole = self.json(sample).map_err(bare)?;
+        self.hold_envelope(&whole)?;
         let found = match &self.mapping {
             Some(mapping) => mapping.code_in(&whole),
             None => whole["uscc"].as_str().and_then(|code| code.parse().ok()),
@@ -146,9 +149,25 @@ impl Connector {
         })
     }
 
+    /// Refuses a sample whose code says what the service would take for no record, as the service does before it maps.
+    fn hold_envelope(&self, whole: &Value) -> Result<(), Misread> {
+        let Some(envelope) = &self.envelope else { return Ok(()) };
+        let failure = match envelope.said(whole) {
+            // Without a code it is told where that should be.
+            Ok(None | Some(Said::Success)) => return Ok(()),
+            Ok(Some(Said::Absent)) => {
+                let problem = "the reply says that the department does not know the firm: the evidence would be absent";
+                return Err(Misread { problem: problem.to_owned(), value: envelope.stated(whole).map(cut_short) });
+            }
+            Err(failure) => failure,
+        };
+        let problem = format!("{failure}: the evidence would be {}", failure.status().as_str());
+        Err(Misread { problem, value: envelope.stated(whole).map(cut_short) })
+    }
+
     async fn probe(&self, uscc: &Uscc, within: Duration, now: Timestamp) -> Probed {
-        let mut steps = Steps::heard();
-        let answer = self.ask_telling(uscc, within, &mut steps).await;
+        let (budget, mut steps) = (Budget::new(), Steps::heard());
+        let answer = self.ask_telling(uscc, within, Along { budget: &budget, steps: &mut steps }).await;
         let failed = match answer {
             Err(failure) => {
                 steps.tell("failure", || format!("{} ({})", failure, failure.status().as_str()));

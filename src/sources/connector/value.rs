@@ -59,7 +59,7 @@ pub(super) enum Unit {
 }
 
 /// The word of `values` that stands for all that are not named.
-const ANY_OTHER: &str = "*";
+pub(super) const ANY_OTHER: &str = "*";
 
 /// How a day or month is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +173,7 @@ impl Writing {
         let number = self.decimal(text, stated)?;
         let whole = if self.round { number.rounded() } else { number.whole() };
         whole.ok_or_else(|| match self.holds {
+            _ if number.is_too_large() => "is too large a number; is the unit right?".into(),
             Holds::Amount => "is not a whole number of fen; is the unit right? `round = true` rounds".into(),
             _ => "is not a whole number; is the unit right? `round = true` rounds".into(),
         })

@@ -1,5 +1,6 @@
 //! OAuth 2.0 client credentials (RFC 6749, 4.4): one token for all requests, until shortly before it expires.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -24,6 +25,11 @@ const LAST_PART_MAX: Duration = Duration::from_secs(30);
 const LIFE_UNSTATED: Duration = Duration::from_secs(300);
 /// The longest life that is believed.
 const LIFE_MAX_SECONDS: i64 = 86_400;
+
+/// For how long the token address is left alone after it refused, or after the department refused two of its tokens in a row.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Tokens in a row that the department may refuse before the token address is left alone for a while.
+const REFUSED_MAX: u32 = 2;
 
 /// `[NAME.auth]` with `scheme = "oauth2"` as written.
 #[derive(Deserialize)]
@@ -89,12 +95,28 @@ pub(in crate::sources::connector) struct OAuth {
     token_at: Pointer,
     expires_at: Pointer,
     /// Locked while a token is asked for: whoever comes meanwhile waits for that one, no longer than its own deadline.
-    held: Mutex<Option<Token>>,
+    held: Mutex<Held>,
+    /// Tokens in a row that the department refused.
+    refused: AtomicU32,
+}
+
+/// What is known of tokens.
+#[derive(Default)]
+struct Held {
+    token: Option<Token>,
+    pause: Option<Pause>,
+}
+
+/// No token is asked for until then.
+struct Pause {
+    until: Instant,
+    problem: &'static str,
 }
 
 struct Token {
     /// The token as it is sent.
     sent: SecretString,
+    asked: Instant,
     until: Instant,
 }
 
@@ -156,7 +178,8 @@ impl OAuth {
             prefix,
             token_at,
             expires_at,
-            held: Mutex::new(None),
+            held: Mutex::default(),
+            refused: AtomicU32::new(0),
         })
     }
 
@@ -170,30 +193,54 @@ impl OAuth {
         &self.carrier
     }
 
-    /// The token as it is sent. `refused` is one that the department refused: it is not used again.
-    pub(super) async fn token(
-        &self,
-        client: &Client,
-        refused: Option<&str>,
-        steps: &mut Steps,
-    ) -> Result<String, Failure> {
+    /// The token as it is sent.
+    pub(super) async fn token(&self, client: &Client, steps: &mut Steps) -> Result<String, Failure> {
         let mut held = self.held.lock().await;
-        if let Some(token) = &*held
+        if let Some(token) = &held.token
             && Instant::now() < token.until
-            && refused != Some(token.sent.expose_secret())
         {
             steps.tell("auth", || "OAuth 2.0 token, held from before".into());
             return Ok(token.sent.expose_secret().to_owned());
         }
-        *held = None;
-        let token = self.ask(client).await?;
+        if let Some(pause) = &held.pause
+            && Instant::now() < pause.until
+        {
+            return Err(Failure::TokenPause { problem: pause.problem });
+        }
+        *held = Held::default();
+        let token = self.ask(client).await.inspect_err(|failure| {
+            // No answer at all is the breaker's and the budget's, as at the department itself.
+            if let Failure::Token { problem } = *failure {
+                held.pause = Some(Pause { until: Instant::now() + PAUSE, problem });
+            }
+        })?;
         steps.tell("auth", || {
             let seconds = token.until.saturating_duration_since(Instant::now()).as_secs();
             format!("OAuth 2.0 token from {}, used for {seconds} s", self.token_url.host_str().unwrap_or("?"))
         });
         let sent = token.sent.expose_secret().to_owned();
-        *held = Some(token);
+        held.token = Some(token);
         Ok(sent)
+    }
+
+    /// The department refuses the token that was sent so: it is not used again, where a call is made `again` with a new one.
+    /// Otherwise it is kept for a moment, lest a department that refuses now and then has a token made for each call; and where
+    /// tokens are refused in a row, none is asked for during a pause.
+    pub(super) async fn refused(&self, sent: &str, again: bool) {
+        let mut held = self.held.lock().await;
+        let Some(token) = held.token.take_if(|token| token.sent.expose_secret() == sent) else { return };
+        let refused = self.refused.fetch_add(1, Ordering::AcqRel) + 1;
+        if refused >= REFUSED_MAX {
+            let problem = "gives tokens that the department refuses (status 401, or its code for that)";
+            held.pause = Some(Pause { until: Instant::now() + PAUSE, problem });
+        } else if !again && token.asked.elapsed() < PAUSE {
+            held.token = Some(token);
+        }
+    }
+
+    /// The department took a token.
+    pub(super) fn accepted(&self) {
+        self.refused.store(0, Ordering::Release);
     }
 
     async fn ask(&self, client: &Client) -> Result<Token, Failure> {
@@ -217,7 +264,7 @@ impl OAuth {
             None => LIFE_UNSTATED,
         };
         let until = asked + life.saturating_sub((life / LAST_PART).min(LAST_PART_MAX));
-        Ok(Token { sent: format!("{}{token}", self.prefix).into(), until })
+        Ok(Token { sent: format!("{}{token}", self.prefix).into(), asked, until })
     }
 
     fn call(&self) -> Option<Call> {

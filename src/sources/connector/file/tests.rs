@@ -170,6 +170,73 @@ fn a_secret_in_the_file_itself_is_warned_of_and_one_in_a_file_of_its_own_is_not(
 }
 
 #[test]
+fn a_secret_in_a_plain_header_or_parameter_is_warned_of_and_not_shown() {
+    for (table, place) in [
+        ("[tax]\nheaders = { Authorization = \"Bearer hunter2\" }\n", "tax.headers.Authorization"),
+        ("[tax]\nheaders = { X-Api-Key = \"hunter2\" }\n", "tax.headers.X-Api-Key"),
+        ("[tax]\nquery = { access_token = \"hunter2\" }\n", "tax.query.access_token"),
+    ] {
+        let warnings = loaded(table).unwrap().warnings;
+        assert!(warnings.len() == 1 && warnings[0].starts_with(place), "{warnings:?}");
+        assert!(warnings[0].contains("[tax.auth]") && !warnings[0].contains("hunter2"), "{warnings:?}");
+    }
+    let innocent = "[tax]\nheaders = { X-Trace = \"yuxin\", X-Token-For = \"{uscc}\" }\nquery = { v = \"2\" }\n";
+    assert_eq!(loaded(innocent).unwrap().warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_map_that_makes_facts_of_its_own_is_warned_of() {
+    let warned = |field: &str| {
+        let table = format!("[tax.map]\nuscc = \"/c\"\nas_of = \"/d\"\n{field}\n");
+        loaded(&table).unwrap().warnings
+    };
+    for (field, place, what) in [
+        (
+            "status = { from = \"/s\", values = { \"注销\" = \"deregistered\", \"*\" = \"normal\" } }",
+            "tax.map.status",
+            "every word that `values` does not name becomes \"normal\"",
+        ),
+        ("status = { value = \"normal\" }", "tax.map.status", "is always \"normal\""),
+        (
+            "status = { from = \"/s\", default = \"normal\" }",
+            "tax.map.status",
+            "is \"normal\" where the department leaves",
+        ),
+        ("declared_heads = { value = 0 }", "tax.map.declared_heads", "is always 0"),
+        ("total_assets_fen = { value = 0 }", "tax.map.total_assets_fen", "is always 0"),
+        (
+            "[tax.map.rating]\nfrom = \"/r\"\ndefault = \"none\"\ngrade = \"/g\"\nyear = \"/y\"",
+            "tax.map.rating",
+            "is none where the department leaves it out",
+        ),
+        (
+            "[tax.map.rating]\nfrom = \"/r\"\noptional = true\ngrade = { from = \"/g\", default = \"M\" }\nyear = \"/y\"",
+            "tax.map.rating.grade",
+            "is \"M\" where the department leaves it out",
+        ),
+    ] {
+        let warnings = warned(field);
+        assert!(warnings.len() == 1 && warnings[0].starts_with(&format!("{place}: ")), "{field}: {warnings:?}");
+        assert!(warnings[0].contains(what), "{field}: {warnings:?}");
+    }
+    for field in [
+        "status = { from = \"/s\", values = { \" 注销\" = \"deregistered\" }, optional = true }",
+        "industry = { value = \"C33\" }",
+        "[tax.map.rating]\nfrom = \"/r\"\nnull_is_none = true\ngrade = \"/g\"\nyear = \"/y\"",
+    ] {
+        assert_eq!(warned(field), Vec::<String>::new(), "{field}");
+    }
+}
+
+#[test]
+fn two_words_that_are_the_same_but_for_blanks_around_them_are_refused() {
+    let table = "[tax.map]\nuscc = \"/c\"\nas_of = \"/d\"\n\
+                 status = { from = \"/s\", values = { \"正常\" = \"normal\", \"正常 \" = \"abnormal\" } }\n";
+    let refusal = loaded(table).err().unwrap();
+    assert!(refusal.contains("tax.map.status") && refusal.contains("the word \"正常\" twice"), "{refusal}");
+}
+
+#[test]
 fn two_connectors_of_one_kind_are_refused() {
     let refusal = loaded("[tax]\n[other]\nkind = \"tax\"\n").err().unwrap();
     assert!(refusal.contains("is of the kind tax already"), "{refusal}");

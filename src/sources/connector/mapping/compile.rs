@@ -12,20 +12,22 @@ use crate::domain::{Month, SourceKind};
 use crate::sources::client::Headers;
 use crate::sources::connector::pointer::Pointer;
 use crate::sources::connector::schema::{self, Field, Holds};
-use crate::sources::connector::value::{DayOfMonth, Format, Unit, Writing, power, units};
+use crate::sources::connector::value::{ANY_OTHER, DayOfMonth, Format, Unit, Writing, power, units};
 
 /// The field that states the date of a record.
 const AS_OF: &str = "as_of";
 
 impl Mapping {
-    /// Reads the `map` table at `path` for the record of `kind`. Problems are added to `problems`.
+    /// Reads the `map` table at `path` for the record of `kind`. Problems are added to `problems`, and to
+    /// `warnings` where the map states a fact that the department does not.
     pub(in crate::sources::connector) fn compile(
         path: &str,
         mut table: Table,
         kind: SourceKind,
         problems: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Mapping {
-        let mut compiler = Compiler { problems };
+        let mut compiler = Compiler { problems, warnings };
         let code = table.remove("uscc").and_then(|value| value.as_str().map(str::to_owned));
         if code.is_none() {
             compiler.tell(path, "uscc must be a JSON pointer: the place where the reply repeats the firm's code");
@@ -46,11 +48,53 @@ impl Mapping {
 
 struct Compiler<'p> {
     problems: &'p mut Vec<String>,
+    warnings: &'p mut Vec<String>,
 }
 
 impl Compiler<'_> {
     fn tell(&mut self, path: &str, problem: impl std::fmt::Display) {
         self.problems.push(format!("{path}: {problem}"));
+    }
+
+    /// A fact of every firm that no department has stated; models and rules take it for one.
+    fn warn_of_fact(&mut self, path: &str, what: impl std::fmt::Display) {
+        self.warnings.push(format!(
+            "{path}: {what}, whatever the department says: that passes for a fact of every firm; leave the field out, or write optional = \
+             true, where the department does not share it"
+        ));
+    }
+
+    /// The same where the department says nothing.
+    fn warn_of_default(&mut self, path: &str, what: impl std::fmt::Display) {
+        self.warnings.push(format!(
+            "{path}: is {what} where the department leaves it out: that passes for what the department said of the firm; write optional = \
+             true instead where it may just not have told"
+        ));
+    }
+
+    /// The department's words, without blanks around them as values are read, and what each becomes.
+    fn words(&mut self, path: &str, values: BTreeMap<String, String>, field: &Field) -> BTreeMap<String, String> {
+        let mut words = BTreeMap::new();
+        for (word, becomes) in values {
+            let word = word.trim().to_owned();
+            if words.insert(word.clone(), becomes).is_some() {
+                self.tell(path, format!("`values` has the word {word:?} twice: blanks around a word do not count"));
+            }
+        }
+        if let Holds::Words(known) = field.holds {
+            for becomes in words.values().filter(|becomes| !known.contains(&becomes.as_str())) {
+                self.tell(path, format!("`values` leads to {becomes:?}; it must lead to one of {}", known.join(", ")));
+            }
+        }
+        if field.holds != Holds::Text
+            && let Some(becomes) = words.get(ANY_OTHER)
+        {
+            self.warnings.push(format!(
+                "{path}: every word that `values` does not name becomes {becomes:?}, also one that the department brings in later; without \
+                 \"*\" such a reply is invalid"
+            ));
+        }
+        words
     }
 
     fn pointer(&mut self, path: &str, text: &str) -> Pointer {
@@ -123,7 +167,11 @@ impl Compiler<'_> {
             if wire.from.is_some() || wire.join.is_some() {
                 self.tell(path, "has both `value` and a place of one");
             }
-            return self.constant(path, &constant, field).map(Source::Constant);
+            let constant = self.constant(path, &constant, field)?;
+            if field.holds != Holds::Text {
+                self.warn_of_fact(path, format!("is always {constant}"));
+            }
+            return Some(Source::Constant(constant));
         }
         let join = wire.join.is_some();
         let from = match (wire.from, wire.join) {
@@ -159,11 +207,10 @@ impl Compiler<'_> {
         let unit_from = wire.unit_from.as_deref().map(|text| self.pointer(path, text));
         let formats = self.formats(path, wire.format.map(OneOrMany::into_vec), wire.day.is_some(), field);
         let when = self.when(path, wire.optional, wire.default.as_ref(), field);
-        if let Holds::Words(words) = field.holds {
-            for word in wire.values.values().filter(|word| !words.contains(&word.as_str())) {
-                self.tell(path, format!("`values` leads to {word:?}; it must lead to one of {}", words.join(", ")));
-            }
+        if let (Holds::Words(_), Missing::Default(word)) = (field.holds, &when) {
+            self.warn_of_default(path, word);
         }
+        let values = self.words(path, wire.values, field);
         if wire.plus_months.abs() > 120 {
             self.tell(path, "plus_months must lie between -120 and 120");
         }
@@ -175,7 +222,7 @@ impl Compiler<'_> {
             unit,
             round: wire.round,
             formats,
-            values: wire.values,
+            values,
             strip: wire.strip,
             day: wire.day,
             plus_months: wire.plus_months,
@@ -307,7 +354,10 @@ impl Compiler<'_> {
             None if wire.null_is_none && wire.optional => Missing::NullIsNoneElseNotShared,
             None if wire.null_is_none => Missing::NullIsNever,
             None => self.when(path, wire.optional, None, field),
-            Some("none") if may_be_none => Missing::Default(serde_json::Value::Null),
+            Some("none") if may_be_none => {
+                self.warn_of_default(path, "none");
+                Missing::Default(serde_json::Value::Null)
+            }
             Some(_) if may_be_none => {
                 self.tell(path, "the only default here is \"none\"");
                 Missing::Invalid

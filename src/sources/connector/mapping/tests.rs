@@ -5,7 +5,7 @@ use serde_json::json;
 
 fn compiled(kind: SourceKind, map: &str) -> Result<Mapping, Vec<String>> {
     let mut problems = Vec::new();
-    let mapping = Mapping::compile("x.map", toml::from_str(map).unwrap(), kind, &mut problems);
+    let mapping = Mapping::compile("x.map", toml::from_str(map).unwrap(), kind, &mut problems, &mut Vec::new());
     if problems.is_empty() { Ok(mapping) } else { Err(problems) }
 }
 

@@ -30,6 +30,31 @@ fn each_way_of_saying_that_it_is_the_last_page_is_understood() {
 }
 
 #[test]
+fn a_header_that_cannot_be_read_is_not_taken_for_the_end_of_the_list() {
+    let page = json!({"l": [1, 2], "n": 9});
+    for (toml, name, good) in [
+        ("style = \"cursor\"\nitems = \"/l\"\nnext = \"header:x-next\"", "x-next", &b"c2"[..]),
+        ("style = \"next_link\"\nitems = \"/l\"\nnext = \"header:Link\"", "link", b"</b>; rel=\"next\""),
+        ("style = \"page\"\nitems = \"/l\"\nsize = 2\ntotal_items = \"header:x-total\"", "x-total", b"9"),
+        ("style = \"page\"\nitems = \"/l\"\nsize = 2\nhas_more = \"header:x-more\"", "x-more", b"true"),
+    ] {
+        let paging = paging(toml);
+        let next = |headers: &[(&'static str, &[u8])]| {
+            paging.next(&mut paging.begin(page.clone()), &page, &Headers::of(headers))
+        };
+        assert!(matches!(next(&[(name, good)]), Ok(Next::Page(_))), "{toml}");
+        for bad in ["下一页".as_bytes(), b"c\xff2"] {
+            // Alone, and beside one that can be read.
+            for headers in [&[(name, bad)][..], &[(name, good), (name, bad)]] {
+                let refusal = next(headers).unwrap_err();
+                assert_eq!(refusal.status(), crate::domain::EvidenceStatus::Invalid, "{toml}");
+                assert!(refusal.to_string().contains("cannot be read"), "{toml}: {refusal}");
+            }
+        }
+    }
+}
+
+#[test]
 fn pages_that_do_not_make_one_record_are_refused() {
     let problem = |toml: &str, pages: &[Value]| {
         let paging = paging(toml);

@@ -28,6 +28,9 @@ fn writing(holds: Holds) -> Writing {
 #[case("12.5万元", "yuan", Err("another unit"))]
 #[case("12.5", "stated", Err("does not end in a unit"))]
 #[case("ten", "yuan", Err("not a number"))]
+#[case("92233720368547758.08", "yuan", Err("too large"))]
+#[case("99999999999", "yi_yuan", Err("too large"))]
+#[case("99999999999999999999.5", "fen", Err("too large"))]
 #[case("99999999999999999999999999999", "yi_yuan", Err("too large"))]
 fn amounts_come_out_in_fen_whatever_the_unit_and_a_wrong_unit_is_noticed(
     #[case] text: &str,
