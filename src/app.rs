@@ -19,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::drain::{Connections, Door, Times, drain};
 use self::pace::{StoreDelay, try_loop};
-use self::scheduled::{purge, rescore_daily};
+use self::scheduled::{account_for_looks, purge, rescore_daily};
 use crate::admission::{Admission, Patience};
 use crate::batch::{BatchLimits, Batches, Pace, Workers, run_on_schedule};
 use crate::decide::{Decider, Engine, EngineError};
@@ -198,6 +198,7 @@ impl App {
             0 => None,
             days => Some(tokio::spawn(run_on_schedule(self.store.clone(), days))),
         };
+        let looks = tokio::spawn(account_for_looks(self.store.clone()));
         let rescore = tokio::spawn(rescore_daily(self.store.clone(), self.decider.clone()));
         let warm = self.store.clone();
         let warm = tokio::spawn(async move { warm.keep_warm(KEEP_WARM).await });
@@ -213,6 +214,7 @@ impl App {
         let served = futures_util::future::try_join(self.server, self.management).await;
         reload.abort();
         purge.abort();
+        looks.abort();
         rescore.abort();
         warm.abort();
         follow.abort();

@@ -107,6 +107,9 @@ impl Decider {
         let pass = &entry.pass;
         let sources = self.sources();
         let mut look = OpenLook::begin(&self.store, asker, pass, sources.connected(), &request, now);
+        if !sources.has_at_hand(pass, now) {
+            look.note().await?;
+        }
         let dossier = Box::pin(sources.gather(pass, now)).await;
         look.answered(&dossier.all_lines());
         // Revoked or used up while the departments were asked: what they said is dropped, only the look is recorded. Nor does it
@@ -126,7 +129,7 @@ impl Decider {
         let record = engine.marked(engine.rule(occasion, &appraisal), &firm.disputes);
         let case = open_case(asker, &record);
         let idempotency = remember(&record);
-        let entry = DecisionEntry { record: record.clone(), case, idempotency };
+        let entry = DecisionEntry { record: record.clone(), case, idempotency, look: look.noted() };
         look.committing();
         match self.store.commit_decision(entry).await {
             Err(error) => {

@@ -5,7 +5,7 @@
 //! answered once it is on disk, together with its row of the audit chain ([`audit`]). Reading goes past the writer.
 //!
 //! Not in the chain, because they pass: sessions, log-in failures, the answers kept for repeated requests, replies of
-//! departments that broke a rule, the events that wait for webhooks (what they tell of is in it), and batches (their decisions
+//! departments that broke a rule, looks under way ([`looks_begun`]), the events that wait for webhooks (what they tell of is in it), and batches (their decisions
 //! are in it).
 
 mod audit;
@@ -30,6 +30,7 @@ mod jobs;
 mod keys;
 mod known;
 mod looks;
+mod looks_begun;
 mod many;
 mod notices;
 mod outbox;
@@ -51,6 +52,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
+use uuid::Uuid;
 
 use self::database::{Database, Reader, Transaction};
 use self::held_keys::KeyHolder;
@@ -101,6 +103,8 @@ struct Parts {
     holder: KeyHolder,
     passwords: Passwords,
     metrics: Metrics,
+    /// This process, among all that share the store.
+    process: String,
     rejected_limits: OnceLock<RejectedLimits>,
 }
 
@@ -174,6 +178,7 @@ impl Store {
             holder,
             passwords: Passwords::new(),
             metrics,
+            process: format!("{}/{}", std::process::id(), Uuid::now_v7()),
             rejected_limits: OnceLock::new(),
         }))
     }

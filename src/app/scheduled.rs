@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use crate::decide::{Decider, rescore_due};
 use crate::store::{Store, StoreError};
 
+/// How often looks that were cut off are looked for.
+const CUT_OFF: Duration = Duration::from_secs(60);
 /// How often what was kept for long enough is thrown away.
 const PURGE: Duration = Duration::from_secs(3600);
 /// A job may be done so much earlier than its time after the last: that one took a while, and was noted at its end.
@@ -41,6 +43,17 @@ async fn purge_now(store: &Store, [replies_days, batches_days]: [u32; 2]) -> Res
         }
     }
     Ok((replies, store.purge_batches(batches_days, Timestamp::now()).await?))
+}
+
+/// Now and every minute enters looks into the ledger that a process took down with it. Every process tries; a look is entered once.
+pub(super) async fn account_for_looks(store: Store) {
+    let mut minutes = tokio::time::interval(CUT_OFF);
+    loop {
+        minutes.tick().await;
+        if let Err(error) = store.enter_cut_off_looks(Timestamp::now()).await {
+            tracing::warn!(%error, "looks that were cut off are not in the ledger yet; to be tried again");
+        }
+    }
 }
 
 /// At the start, where nobody has done it today, and every day after midnight in China, judges again what adverse facts have left. Where it fails it is tried again

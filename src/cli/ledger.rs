@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -66,6 +67,8 @@ pub async fn run(args: LedgerArgs, store: &Store) -> Result<(), LedgerError> {
         Some("json") => true,
         Some(_) => return Err(LedgerError::Format),
     };
+    // Also where no service runs that would.
+    store.enter_cut_off_looks(Timestamp::now()).await?;
     let ledger = store.ledger_of(&uscc).await?;
     let lines: Vec<Line<'_>> = ledger.iter().flat_map(lines_of).collect();
     let text = if json { as_json(&lines) } else { as_csv(&lines) }.map_err(LedgerError::Write)?;

@@ -61,12 +61,13 @@ fn still_stated(fact: &DisputedFact, dossier: &Dossier, on: Date) -> Option<Disp
     }
 }
 
-/// The dossier in which every fact is set aside that the office has found the firm right about and that the department still
-/// states as it was disputed.
+/// The dossier in which every fact is set aside that the office has found the firm right about, has not taken back since, and that
+/// the department still states as it was disputed.
 pub(super) fn setting_aside(mut dossier: Dossier, disputes: &[Dispute], on: Date) -> Dossier {
     dossier.set_aside.clear();
     // The oldest first, so that the order does not depend on how they were found.
-    let mut upheld: Vec<&Dispute> = disputes.iter().filter(|dispute| dispute.upheld()).collect();
+    let stands = |dispute: &&Dispute| dispute.upheld() && !disputes.iter().any(|later| later.withdraws(dispute));
+    let mut upheld: Vec<&Dispute> = disputes.iter().filter(stands).collect();
     upheld.sort_unstable_by_key(|dispute| dispute.id.0);
     for dispute in upheld {
         if let Some(fact) = still_stated(&dispute.fact, &dossier, on) {

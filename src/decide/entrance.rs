@@ -11,8 +11,6 @@ use crate::domain::decision::DecisionRequest;
 /// Leave to look at a firm.
 pub(super) struct Entry {
     pub(super) pass: ConsentPass,
-    /// Whether all that the departments will be asked for is at hand.
-    pub(super) at_hand: bool,
     _turn: Option<Turn>,
 }
 
@@ -31,18 +29,18 @@ impl Decider {
         let firm = self.store.firm_on_record(&request.uscc).await?;
         let pass = pass.knowing(firm.history.clone());
         if !pass.is_for_one_look() && self.sources().has_at_hand(&pass, now) {
-            return Ok(Entry { pass, at_hand: true, _turn: None });
+            return Ok(Entry { pass, _turn: None });
         }
         if !pass.is_for_one_look() {
             // Departments will be asked: the consent is read anew. What was on record of the firm a moment ago will do.
             let pass = self.pass_as_of(false, asker, request, now).await?;
-            return Ok(Entry { pass: pass.knowing(firm.history.clone()), at_hand: false, _turn: None });
+            return Ok(Entry { pass: pass.knowing(firm.history.clone()), _turn: None });
         }
         let turn = Some(self.turns.take(pass.consent()).await);
         // Whoever had the turn before may have used the consent up.
         let pass = self.pass_as_of(false, asker, request, now).await?;
         let history = self.store.history_of(&request.uscc).await?;
-        Ok(Entry { pass: pass.knowing(history), at_hand: false, _turn: turn })
+        Ok(Entry { pass: pass.knowing(history), _turn: turn })
     }
 
     /// Checks the consent as it is stored now; or, where `late` will do, as it was a moment ago.

@@ -1,4 +1,5 @@
-//! A look under way. However it ends, the ledger gets it: with the decision, or through here.
+//! A look under way. However it ends, the ledger gets it: with the decision, or through here; and where the process dies, from the note
+//! that it had begun.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -16,6 +17,8 @@ pub(super) struct OpenLook {
     look: Look,
     /// Whether nothing else has the look in hand.
     open: bool,
+    /// Whether it is, or may be, in the store as begun.
+    noted: bool,
 }
 
 impl OpenLook {
@@ -40,7 +43,25 @@ impl OpenLook {
             asked: connected.filter(|source| pass.covers(*source)).collect(),
             answers: Vec::new(),
         };
-        OpenLook { store: store.clone(), look, open: true }
+        OpenLook { store: store.clone(), look, open: true, noted: false }
+    }
+
+    /// Notes that the look has begun; on disk once this returns, so that departments may be asked.
+    ///
+    /// # Errors
+    /// Where the store takes no writes; then no department may be asked.
+    pub(super) async fn note(&mut self) -> Result<(), StoreError> {
+        // Before: whoever hangs up now may leave the note behind.
+        self.noted = true;
+        let noted = self.store.begin_look(&self.look).await;
+        // Nobody was asked: there is no look to enter.
+        self.open = noted.is_ok();
+        noted
+    }
+
+    /// Its id, where it was noted as begun.
+    pub(super) fn noted(&self) -> Option<LookId> {
+        self.noted.then_some(self.look.id)
     }
 
     /// Notes what came back.
@@ -59,7 +80,7 @@ impl OpenLook {
     /// Where the ledger cannot be written.
     pub(super) async fn ended(mut self, end: LookEnd) -> Result<(), StoreError> {
         self.look.end = end;
-        self.store.enter_look(self.look.clone()).await?;
+        enter(self.store.clone(), self.look.clone(), self.noted).await?;
         self.open = false;
         Ok(())
     }
@@ -69,7 +90,8 @@ impl OpenLook {
         let end = match &error {
             DecideError::ConsentRefused(ConsentRefusal::Used) => LookEnd::ConsentUsed,
             DecideError::ConsentRefused(_) | DecideError::ConsentUnknown => LookEnd::ConsentRevoked,
-            // Whether decision and look are on disk cannot be known, or no ledger can be written either.
+            // Whether decision and look are on disk cannot be known, or no ledger can be written either. Where they are not, the note
+            // that the look had begun still is.
             DecideError::Store(_) => return error,
         };
         match self.ended(end).await {
@@ -79,13 +101,17 @@ impl OpenLook {
     }
 }
 
+async fn enter(store: Store, look: Look, noted: bool) -> Result<(), StoreError> {
+    if noted { store.end_look(look).await } else { store.enter_look(look).await }
+}
+
 impl Drop for OpenLook {
     fn drop(&mut self) {
         let (true, Ok(runtime)) = (self.open, tokio::runtime::Handle::try_current()) else { return };
-        let (store, look) = (self.store.clone(), self.look.clone());
+        let entering = enter(self.store.clone(), self.look.clone(), self.noted);
         runtime.spawn(async move {
-            if let Err(error) = store.enter_look(look).await {
-                tracing::error!(%error, "an abandoned look is not in the ledger");
+            if let Err(error) = entering.await {
+                tracing::error!(%error, "an abandoned look is not in the ledger yet");
             }
         });
     }

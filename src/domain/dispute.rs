@@ -58,7 +58,7 @@ pub enum DisputeVerdict {
     /// The firm is right: the fact must not be held against it. While the department still states it as it was disputed, it is left
     /// out of every decision on the firm ([`crate::domain::evidence::SetAside`]).
     Upheld,
-    /// The fact stands.
+    /// The fact stands. Where the office had upheld an earlier dispute about the same fact, that ends ([`Dispute::withdraws`]).
     Rejected,
     /// The department has put its data right: ask anew.
     Corrected,
@@ -169,6 +169,17 @@ impl Dispute {
     /// Whether the office has found the firm right.
     pub fn upheld(&self) -> bool {
         self.resolution.as_ref().is_some_and(|resolution| resolution.verdict == DisputeVerdict::Upheld)
+    }
+
+    /// Whether this dispute, rejected, takes back that the office upheld `earlier`: it is about the same fact as stated then, and was
+    /// answered later. One that is answered with `corrected` does not: it says that what was stated was wrong.
+    pub fn withdraws(&self, earlier: &Dispute) -> bool {
+        let (Some(own), Some(before)) = (&self.resolution, &earlier.resolution) else { return false };
+        own.verdict == DisputeVerdict::Rejected
+            && before.verdict == DisputeVerdict::Upheld
+            && (own.at, self.id.0) > (before.at, earlier.id.0)
+            && self.fact.value_sha256 == earlier.fact.value_sha256
+            && self.fact.is_same_as(&earlier.fact)
     }
 
     /// Whether it should have been answered by `now` and is not.

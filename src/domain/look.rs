@@ -32,7 +32,7 @@ pub enum LookEnd {
     ConsentUsed,
     /// The same request was answered already; what the departments said was dropped.
     Repeated,
-    /// Whoever asked hung up before the departments had answered.
+    /// Cut off before it came to an answer: whoever asked hung up, or the process died. What the departments said was dropped.
     Abandoned,
     /// The office read what was recorded; no decision was made.
     Read,

@@ -10,6 +10,7 @@ use super::decisions::{Committed, DecisionEntry, Written};
 use super::idempotency::{self, IdempotencyEntry, KeptReply};
 use super::known::Known;
 use super::looks::{self, LookRow, SourceDate};
+use super::looks_begun;
 use super::many::{ManyRows, write_many};
 use super::rescores::{FactEnd, fact_ends, note_fact_ends};
 use super::{StoreError, writer::Entry};
@@ -34,11 +35,13 @@ pub(super) struct CommitDecision {
     dates: Vec<SourceDate>,
     fact_ends: Vec<FactEnd>,
     idempotency: Option<IdempotencyEntry>,
+    /// The look as it was noted when it began.
+    begun: Option<String>,
 }
 
 impl CommitDecision {
     pub(super) fn of(entry: DecisionEntry) -> Result<CommitDecision, StoreError> {
-        let DecisionEntry { record, case, idempotency } = entry;
+        let DecisionEntry { record, case, idempotency, look: begun } = entry;
         let decision = &record.decision;
         let fits = match &case {
             None => decision.case_id.is_none(),
@@ -81,6 +84,7 @@ impl CommitDecision {
             look_row,
             look_digest,
             idempotency,
+            begun: begun.map(|id| id.to_string()),
             record,
         })
     }
@@ -155,6 +159,7 @@ pub(super) async fn commit_all(
     let cases: Vec<&CaseRow> = new.iter().filter_map(|one| one.case.as_ref().map(|(row, _)| row)).collect();
     insert_cases(batch, &cases).await?;
     looks::insert_looks(batch, &new.iter().map(|one| &one.look_row).collect::<Vec<_>>()).await?;
+    looks_begun::take_out(batch, &new.iter().filter_map(|one| one.begun.as_deref()).collect::<Vec<_>>()).await?;
     looks::move_dates_on(batch, &latest_dates(&new)).await?;
     let replies: Vec<_> = (new.iter())
         .filter_map(|one| Some((one.record.decision.bank, one.idempotency.as_ref()?, one.record.decision.decided_at)))

@@ -12,7 +12,7 @@ use super::database::fetch;
 use super::idempotency::{IdempotencyEntry, StoredReply};
 use super::{Store, StoreError};
 use crate::domain::decision::Grounds;
-use crate::domain::{BankId, Case, Decision, DecisionId, DecisionRecord, Uscc};
+use crate::domain::{BankId, Case, Decision, DecisionId, DecisionRecord, LookId, Uscc};
 
 /// The most decisions on one page.
 const PAGE_MAX: u32 = 200;
@@ -26,6 +26,8 @@ pub struct DecisionEntry {
     pub case: Option<Case>,
     /// What answers a repeated request.
     pub idempotency: Option<IdempotencyEntry>,
+    /// The look that led to it, where it was noted as begun ([`Store::begin_look`]): it ends with the decision.
+    pub look: Option<LookId>,
 }
 
 /// What became of a decision that was to be stored.

@@ -190,14 +190,16 @@ impl Store {
         rows.into_iter().map(DisputeRow::read).collect()
     }
 
-    /// Disputes about a firm, whichever bank sent them: all that are open, then all that were upheld, newest first; of the others those
-    /// among the newest 200.
+    /// Disputes about a firm, whichever bank sent them: all that are open, then all that were upheld, newest first; then all that may
+    /// take back one that was upheld, being rejected after it, and of the others those among the newest 200.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`].
     pub async fn disputes_about(&self, uscc: &Uscc) -> Result<Vec<Dispute>, StoreError> {
         const ABOUT: &str = select!(
             "uscc = $1 AND (resolved_at IS NULL OR verdict = 'upheld' \
+             OR (verdict = 'rejected' AND EXISTS (SELECT 1 FROM disputes u \
+                 WHERE u.uscc = $1 AND u.verdict = 'upheld' AND u.resolved_at <= disputes.resolved_at)) \
              OR id IN (SELECT id FROM disputes WHERE uscc = $1 ORDER BY id DESC LIMIT 200)) \
              ORDER BY CASE WHEN resolved_at IS NULL THEN 0 WHEN verdict = 'upheld' THEN 1 ELSE 2 END, id DESC"
         );

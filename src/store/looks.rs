@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::audit::{Batch, Kind, digest};
 use super::column::Row;
@@ -27,10 +28,11 @@ pub struct LedgerLine {
     pub bank_name: Option<String>,
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, sqlx::FromRow, Serialize, Deserialize)]
 pub(super) struct LookRow {
     /// The audit row, where the query joins it.
     #[sqlx(default)]
+    #[serde(skip)]
     pub(super) seq: i64,
     pub(super) id: String,
     uscc: String,
@@ -38,12 +40,13 @@ pub(super) struct LookRow {
     office: Option<String>,
     consent_id: Option<String>,
     purpose: String,
-    at: i64,
+    pub(super) at: i64,
     ended: String,
     decision_id: Option<String>,
     asked: String,
     answers: String,
     #[sqlx(default)]
+    #[serde(skip)]
     bank_name: Option<String>,
 }
 

@@ -23,6 +23,7 @@ use super::commit::{CommitDecision, StoredGrounds, commit_all};
 use super::database::{Database, execute};
 use super::decisions::Committed;
 use super::known::Known;
+use super::looks_begun::{self, NoteBegun};
 use crate::observe::Metrics;
 
 /// The most writes that share a transaction.
@@ -98,8 +99,9 @@ impl<W, A> Entry<W, A> {
     }
 }
 
-/// What waits to be written. Decisions are many and written many at a time; all else is rare and written one by one.
+/// What waits to be written. Looks that begin and decisions are many and written many at a time; all else is rare and written one by one.
 enum Queued {
+    Begun(Box<Entry<NoteBegun, ()>>),
     Decision(Box<Entry<CommitDecision, Committed>>),
     Other(Box<dyn Waiting>),
 }
@@ -107,6 +109,7 @@ enum Queued {
 impl Queued {
     fn answer(self) {
         match self {
+            Queued::Begun(entry) => entry.tell(),
             Queued::Decision(entry) => entry.tell(),
             Queued::Other(entry) => entry.answer(),
         }
@@ -114,6 +117,7 @@ impl Queued {
 
     fn refuse(self, error: StoreError) {
         match self {
+            Queued::Begun(entry) => drop(entry.caller.send(Err(error))),
             Queued::Decision(entry) => drop(entry.caller.send(Err(error))),
             Queued::Other(entry) => entry.refuse(error),
         }
@@ -187,6 +191,13 @@ impl Writer {
             Ok(Err(_)) => Err(StoreError::Unavailable("the writer has stopped".to_owned())),
             Err(_) => Err(StoreError::Unavailable(TOO_LONG.to_owned())),
         }
+    }
+
+    /// Queues a look that begins and waits until that is on disk.
+    pub(super) async fn note(&self, write: NoteBegun) -> Result<(), StoreError> {
+        let (caller, outcome) = oneshot::channel();
+        self.push(Queued::Begun(Box::new(Entry { write, outcome: None, caller })))?;
+        self.answered(outcome).await
     }
 
     /// Queues a write; what is given tells, to whoever wants to know, when it is on disk.
@@ -424,13 +435,25 @@ async fn try_writing(database: &Database) -> Result<(), StoreError> {
     batch.commit().await
 }
 
-/// Writes the entries in their order, decisions that follow each other together; gives the digests of grounds that were written.
+/// Writes the entries in their order, but for looks that begin, which come first, all together: they concern nobody else, and part
+/// no decisions. Decisions that follow each other are written together. Gives the digests of grounds that were written.
 async fn write_all(
     batch: &mut Batch,
     mut entries: &mut [Queued],
     stored: &StoredGrounds,
 ) -> Result<Vec<String>, StoreError> {
     let mut grounds = Vec::new();
+    entries.sort_by_key(|entry| !matches!(entry, Queued::Begun(_)));
+    let begun = entries.iter().take_while(|entry| matches!(entry, Queued::Begun(_))).count();
+    let (these, rest) = std::mem::take(&mut entries).split_at_mut(begun);
+    entries = rest;
+    if !these.is_empty() {
+        let notes = these.iter_mut().filter_map(|entry| match entry {
+            Queued::Begun(entry) => Some(&mut **entry),
+            Queued::Decision(_) | Queued::Other(_) => None,
+        });
+        looks_begun::note_all(batch, notes.collect()).await?;
+    }
     while !entries.is_empty() {
         let run = entries.iter().take_while(|entry| matches!(entry, Queued::Decision(_))).count();
         let (these, rest) = std::mem::take(&mut entries).split_at_mut(run.max(1));
@@ -441,7 +464,7 @@ async fn write_all(
         }
         let decisions = these.iter_mut().filter_map(|entry| match entry {
             Queued::Decision(entry) => Some(&mut **entry),
-            Queued::Other(_) => None,
+            Queued::Begun(_) | Queued::Other(_) => None,
         });
         grounds.extend(commit_all(batch, decisions.collect(), stored).await?);
     }

@@ -17,6 +17,7 @@ mod export_sql;
 mod fault_lab;
 mod idempotency;
 mod kill_rounds;
+mod looks_under_way;
 mod model_additive;
 mod model_files;
 mod model_serving;

@@ -82,7 +82,10 @@ async fn decided(store: &Store, judge: &Judge, bank: BankId, at: Timestamp, show
     let mut record = judge.judge(occasion, dossier(at, shown_days));
     // Whether the office has a case is not what this is about.
     record.decision.case_id = None;
-    store.commit_decision(DecisionEntry { record: record.clone(), case: None, idempotency: None }).await.unwrap();
+    store
+        .commit_decision(DecisionEntry { record: record.clone(), case: None, idempotency: None, look: None })
+        .await
+        .unwrap();
     record
 }
 

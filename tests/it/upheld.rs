@@ -143,6 +143,50 @@ async fn an_upheld_fact_is_left_out_until_the_department_states_something_else_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_that_was_upheld_by_mistake_is_taken_back_by_rejecting_a_later_one_about_the_same_fact() {
+    let (service, departments) = service().await;
+    let bank = service.bank("First Bank");
+    let store = office(&service).await;
+    let (wrong, another) = (enforcement(200, false), enforcement(100, false));
+    departments[2].behave(courts(std::slice::from_ref(&wrong)));
+    let mut decision = bank.decide(FIRM).await;
+    // The latest answer holds, whatever was answered before it.
+    for (verdict, outcome_is_decline) in [
+        (DisputeVerdict::Rejected, true),
+        (DisputeVerdict::Upheld, false),
+        (DisputeVerdict::Corrected, false),
+        (DisputeVerdict::Rejected, true),
+        (DisputeVerdict::Upheld, false),
+    ] {
+        let fact = json!({"source": "payment_history", "pointer": "/enforcements/0"});
+        let opened = dispute(&bank, &decision, fact, 201).await;
+        answer(&store, &opened, verdict).await;
+        decision = bank.decide(FIRM).await;
+        assert_eq!(decision["outcome"] == "decline", outcome_is_decline, "{verdict}: {decision}");
+        let left_out = if outcome_is_decline { json!([]) } else { json!(["enforcements/0"]) };
+        assert_eq!(decision["evidence"][2]["left_out"], left_out, "{verdict}");
+        verified(&service, &bank, &decision).await;
+    }
+    // A rejection about another enforcement takes nothing back, wherever the rows stand.
+    departments[2].behave(courts(&[another, wrong.clone()]));
+    decision = bank.decide(FIRM).await;
+    let fact = json!({"source": "payment_history", "pointer": "/enforcements/0"});
+    let opened = dispute(&bank, &decision, fact, 201).await;
+    answer(&store, &opened, DisputeVerdict::Rejected).await;
+    decision = bank.decide(FIRM).await;
+    assert_eq!(decision["evidence"][2]["left_out"], json!(["enforcements/1"]));
+    // And one about this one does, seen at another place than the one that was upheld.
+    let fact = json!({"source": "payment_history", "pointer": "/enforcements/1"});
+    let opened = dispute(&bank, &decision, fact, 201).await;
+    answer(&store, &opened, DisputeVerdict::Rejected).await;
+    departments[2].behave(courts(&[wrong]));
+    let last = bank.decide(FIRM).await;
+    assert_eq!((&last["outcome"], &last["evidence"][2]["left_out"]), (&json!("decline"), &json!([])));
+    assert!(store.verify_audit().await.unwrap().intact());
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_dispute_changes_nothing() {
     let (service, _departments) = service().await;
     let bank = service.bank("First Bank");
@@ -275,6 +319,7 @@ async fn an_open_and_an_upheld_dispute_are_found_however_many_came_after_them() 
         store.disputes_about(&firm(1)).await.unwrap().iter().map(|dispute| dispute.id).collect();
     assert_eq!(found[..2], disputes[..2]);
     assert_eq!(found[2], disputes[206]);
+    assert!(found.contains(&disputes[2]), "it may take back the one that was upheld");
     store.close().await;
 }
 

@@ -409,7 +409,7 @@ look-decided = decision made
 look-consent_revoked = dropped: consent revoked meanwhile
 look-consent_used = dropped: consent used up meanwhile
 look-repeated = dropped: the request was answered already
-look-abandoned = abandoned by the bank
+look-abandoned = broken off before an answer
 look-read = record read
 look-probed = department probed by hand
 ## Departments

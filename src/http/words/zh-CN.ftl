@@ -379,7 +379,7 @@ look-decided = 已作出决策
 look-consent_revoked = 已丢弃：其间授权被撤回
 look-consent_used = 已丢弃：其间授权已被使用
 look-repeated = 已丢弃：该请求此前已答复
-look-abandoned = 银行中途断开
+look-abandoned = 中途断开，未作答复
 look-read = 查阅记录
 look-probed = 人工测试部门接口
 ## 部门接口

@@ -88,7 +88,7 @@ impl Console {
     pub async fn refer(&self, firm: &Specimen) -> CaseId {
         let (record, case) = firm.decide(self.bank, BANK);
         let id = case.id;
-        let entry = DecisionEntry { record, case: Some(case), idempotency: None };
+        let entry = DecisionEntry { record, case: Some(case), idempotency: None, look: None };
         self.store.commit_decision(entry).await.unwrap();
         id
     }

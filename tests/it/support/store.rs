@@ -181,7 +181,7 @@ pub fn decision(bank: BankId, uscc: Uscc) -> DecisionEntry {
     let features = BTreeMap::from([("revenue_12m_fen".into(), Some(0.1 + 0.2)), ("heads".into(), None)]);
     let grounds = Grounds::new(dossier, features, None, Vec::new());
     let record = DecisionRecord { decision, grounds: Arc::new(grounds) };
-    DecisionEntry { record, case: None, idempotency: None }
+    DecisionEntry { record, case: None, idempotency: None, look: None }
 }
 
 /// The same, with a case that it opens.
