@@ -261,6 +261,11 @@ fn checked_name(name: &str) -> Result<String, StoreError> {
 }
 
 #[cfg(test)]
+pub(crate) async fn with_dead_writer() -> (Store, tempfile::TempDir) {
+    writer::tests::store_with_dead_writer().await
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -282,9 +287,4 @@ mod tests {
         }
         store.close().await;
     }
-}
-
-#[cfg(test)]
-pub(crate) async fn with_dead_writer() -> (Store, tempfile::TempDir) {
-    writer::tests::store_with_dead_writer().await
 }

@@ -52,7 +52,7 @@ pub(super) enum Reader {
 
 /// A transaction of the writer; dropped without a commit it is rolled back.
 pub(super) enum WriteTransaction {
-    Sqlite(Direct),
+    Sqlite(Box<Direct>),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
@@ -143,7 +143,7 @@ impl Database {
     /// Begins a transaction of the writer; on SQLite it holds the file's write lock from the start, and blocks the thread.
     pub(super) async fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
         Ok(match (&self.direct, &self.writer) {
-            (Some(direct), _) => WriteTransaction::Sqlite(direct.begin()?),
+            (Some(direct), _) => WriteTransaction::Sqlite(Box::new(direct.begin()?)),
             (None, Pool::Postgres(pool)) => WriteTransaction::Postgres(pool.begin().await?),
             (None, Pool::Sqlite(_)) => return Err(StoreError::Unavailable("the store is closed".to_owned())),
         })
