@@ -256,6 +256,11 @@ fn checked_name(name: &str) -> Result<String, StoreError> {
 }
 
 #[cfg(test)]
+pub(crate) async fn with_dead_writer() -> (Store, tempfile::TempDir) {
+    writer::tests::store_with_dead_writer().await
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -277,9 +282,4 @@ mod tests {
         }
         store.close().await;
     }
-}
-
-#[cfg(test)]
-pub(crate) async fn with_dead_writer() -> (Store, tempfile::TempDir) {
-    writer::tests::store_with_dead_writer().await
 }
