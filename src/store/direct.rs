@@ -21,13 +21,18 @@ const STATEMENTS: usize = 256;
 /// it anew.
 #[derive(Clone)]
 pub(super) struct DirectHome {
-    file: PathBuf,
-    /// How long it waits for another process that writes.
-    busy: Duration,
+    at: Arc<At>,
     connection: Arc<Mutex<Option<Connection>>>,
     log: Arc<Mutex<WriteAheadLog>>,
     /// Beside the log's lock, which is held while a disk hangs.
     to_be_emptied: Arc<AtomicBool>,
+}
+
+/// What the connection is opened with.
+struct At {
+    file: PathBuf,
+    /// How long a statement waits for another process that writes.
+    busy: Duration,
 }
 
 /// A transaction on the connection; dropped without a commit it is rolled back.
@@ -40,7 +45,7 @@ impl DirectHome {
     /// For the database in this file, which is there. A statement waits for at most `busy` for another process that writes.
     pub(super) fn new(file: PathBuf, busy: Duration) -> DirectHome {
         let log = Arc::new(Mutex::new(WriteAheadLog::new(file.clone(), LOG_PAGES, busy)));
-        DirectHome { file, busy, connection: Arc::default(), log, to_be_emptied: Arc::default() }
+        DirectHome { at: Arc::new(At { file, busy }), connection: Arc::default(), log, to_be_emptied: Arc::default() }
     }
 
     /// Begins a transaction that holds the file's write lock from the start.
@@ -87,9 +92,9 @@ impl DirectHome {
 
     fn open(&self) -> Result<Connection, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.file, flags)?;
+        let connection = Connection::open_with_flags(&self.at.file, flags)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.busy_timeout(self.busy)?;
+        connection.busy_timeout(self.at.busy)?;
         for (pragma, value) in [
             ("synchronous", "FULL"),
             ("foreign_keys", "ON"),
