@@ -25,6 +25,7 @@ mod disputes;
 mod failure;
 mod forgotten;
 mod held_keys;
+mod hold_up;
 mod idempotency;
 mod jobs;
 mod keys;

@@ -8,7 +8,6 @@
 //! on connections that were opened anew: after an error of the disk, nothing is trusted to a file handle that saw it.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +21,7 @@ use super::audit::Batch;
 use super::commit::{CommitDecision, StoredGrounds, commit_all};
 use super::database::{Database, execute};
 use super::decisions::Committed;
+use super::hold_up::HoldUp;
 use super::known::Known;
 use super::looks_begun::{self, NoteBegun};
 use crate::observe::Metrics;
@@ -211,7 +211,7 @@ impl Writer {
     }
 
     fn push(&self, queued: Queued) -> Result<(), StoreError> {
-        if self.hold_up.is_long() {
+        if self.hold_up.is_longer_than(COMMIT_TIMEOUT) {
             return Err(StoreError::Unavailable(TOO_LONG.to_owned()));
         }
         self.queue.try_send(queued).map_err(|refused| {
@@ -245,36 +245,6 @@ impl Writer {
 }
 
 const TOO_LONG: &str = "the database took too long";
-
-/// How long the transaction that is under way has been so.
-struct HoldUp {
-    since: Instant,
-    /// Milliseconds after `since`, 0 where none is under way.
-    begun_ms: AtomicU64,
-}
-
-impl HoldUp {
-    fn new() -> HoldUp {
-        HoldUp { since: Instant::now(), begun_ms: AtomicU64::new(0) }
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
-    }
-
-    fn begins(&self) {
-        self.begun_ms.store(self.now_ms(), Ordering::Relaxed);
-    }
-
-    fn ends(&self) {
-        self.begun_ms.store(0, Ordering::Relaxed);
-    }
-
-    fn is_long(&self) -> bool {
-        let begun = self.begun_ms.load(Ordering::Relaxed);
-        begun > 0 && u128::from(self.now_ms().saturating_sub(begun)) > COMMIT_TIMEOUT.as_millis()
-    }
-}
 
 /// What the task works with.
 struct Desk {
