@@ -64,7 +64,7 @@ pub(super) enum Failure {
         problem: &'static str,
     },
     /// The department refuses tokens, by 401 or by a code in its reply, also a new one.
-    #[error("the department refuses the token, with status 401 or its code for that, also a new one")]
+    #[error("the department refuses the token, with status 401 or the code of a refused token, also a new one")]
     TokenRefused,
     /// A code in the reply that the connector knows neither as success nor as that of an unknown firm.
     #[error(
