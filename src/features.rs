@@ -5,7 +5,7 @@
 //! complete both at the source's as-of date and at the scoring date, so that a late department does not look like a firm
 //! without business, and nothing after the scoring date is ever looked at. One thing follows the scoring date and not the
 //! as-of date: an adverse fact that was repaired or whose time has run out by the scoring date is not counted, however old
-//! the evidence is.
+//! the evidence is. A part of a record that another department filled ends with that department's as-of date.
 
 mod filings;
 mod insurance;

@@ -165,13 +165,14 @@ impl Sources {
             evidence_if_connected(self.utilities.as_ref(), &look),
         );
         let (uscc, scope) = (pass.uscc().clone(), pass.scope());
+        let on = look.today();
         let (others, set_aside) = (Vec::new(), Vec::new());
         let main = Dossier { uscc, tax, social_insurance, payment_history, others, set_aside };
         // Trimmed first: an optional department fills what it is itself covered for, and nothing else.
         let Dossier { uscc, mut tax, social_insurance, mut payment_history, .. } = scope.trim(main);
         let others = [
             registry.map(|part| parts::registry(&mut tax, part, scope)),
-            court.map(|part| parts::court(&mut payment_history, part, scope)),
+            court.map(|part| parts::court(&mut payment_history, part, scope, on)),
             utilities.map(|part| parts::utilities(&mut payment_history, part, scope)),
         ];
         let others = others.into_iter().flatten().collect();

@@ -228,6 +228,10 @@ pub struct Contradicted {
     pub main_says: String,
     /// What the optional department says, in the same form.
     pub says: String,
+    /// Of enforcements and wage arrears: the rows of the main department's part without which both say the same. Empty where the
+    /// optional department states a row that the main one does not, of other parts, and in decisions from before it was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<usize>,
 }
 
 impl EvidenceLine {
@@ -336,6 +340,12 @@ impl Dossier {
         supplier(&self.others, source, part)
     }
 
+    /// The date up to which a part of a main department's record is known, where an optional department filled it: that
+    /// department's, not the main one's. `None` where the part is the main department's own.
+    pub fn filled_as_of(&self, source: SourceKind, part: &str) -> Option<Date> {
+        filler(&self.others, source, part)?.as_of
+    }
+
     /// Whether the source gave a record.
     pub fn has(&self, source: SourceKind) -> bool {
         match source {
@@ -351,9 +361,14 @@ impl Dossier {
 
 /// As [`Dossier::supplier`], of the lines of an answer.
 pub fn supplier(lines: &[EvidenceLine], source: SourceKind, part: &str) -> SourceKind {
+    filler(lines, source, part).map_or(source, |line| line.source)
+}
+
+/// The line of the optional department that filled a part.
+fn filler<'l>(lines: &'l [EvidenceLine], source: SourceKind, part: &str) -> Option<&'l EvidenceLine> {
     let fills =
         |line: &&EvidenceLine| line.source.fills() == Some(source) && line.filled.iter().any(|name| name == part);
-    lines.iter().find(fills).map_or(source, |line| line.source)
+    lines.iter().find(fills)
 }
 
 /// Reads a date whose key must be there. `null` says that something has not happened, for instance that a return was never

@@ -25,8 +25,8 @@ pub(super) static FEATURES: &[Feature] = &[
         remedy: both("按期缴纳，可办理自动扣款", "Pay in time, for instance by direct debit"),
         missing: NO_BILLS,
         extract: |view| {
-            let part = view.payments.as_ref()?;
-            let bills = bills(part, 12)?;
+            let part = view.payments.as_ref()?.of("bills");
+            let bills = bills(&part, 12)?;
             (!bills.is_empty()).then(|| bills.iter().filter(|b| days_late(b, part.until) > 0.0).count() as f64)
         },
     },
@@ -41,8 +41,8 @@ pub(super) static FEATURES: &[Feature] = &[
         remedy: both("按期缴纳，可办理自动扣款", "Pay in time, for instance by direct debit"),
         missing: NO_BILLS,
         extract: |view| {
-            let part = view.payments.as_ref()?;
-            let bills = bills(part, 12)?;
+            let part = view.payments.as_ref()?.of("bills");
+            let bills = bills(&part, 12)?;
             let total: f64 = bills.iter().map(|b| days_late(b, part.until)).sum();
             (!bills.is_empty()).then(|| total / bills.len() as f64)
         },
@@ -161,7 +161,7 @@ pub(super) static FEATURES: &[Feature] = &[
         remedy: both("补发工资，了结当日即不再计入", "Pay the wages; it leaves the score the same day"),
         missing: both("没有欠薪核查数据", "Wage arrears are not shared"),
         extract: |view| {
-            let part = view.payments.as_ref()?;
+            let part = view.payments.as_ref()?.of("wage_arrears");
             let open = part
                 .record
                 .wage_arrears
@@ -182,7 +182,7 @@ pub(super) static FEATURES: &[Feature] = &[
         remedy: both("履行完毕后影响随时间减弱", "The effect fades with time once fulfilled"),
         missing: both("没有法院执行数据", "Court enforcement is not shared"),
         extract: |view| {
-            let part = view.payments.as_ref()?;
+            let part = view.payments.as_ref()?.of("enforcements");
             let window = window(part.last.plus(1), 25);
             let counting = part.record.enforcements.as_deref()?.iter().filter(|e| e.life().counts_on(view.on));
             let ended = counting.filter_map(|e| e.closed_on);
@@ -222,7 +222,7 @@ fn max_days_past_due(view: &View<'_>, months: i32) -> Option<f64> {
 /// Electricity of the last 6 months over the same months a year before, minus one; `None` where fewer than five of either
 /// six are known.
 pub(crate) fn kwh_change(view: &View<'_>) -> Option<f64> {
-    let part = view.payments.as_ref()?;
+    let part = view.payments.as_ref()?.of("bills");
     let all = part.record.bills.as_deref()?;
     let sum = |back: i32| {
         let window = window(part.last.minus(back), 6);

@@ -317,6 +317,86 @@ fn figures_of_a_firms_size_that_are_left_out_leave_the_size_open() {
     }
 }
 
+/// The same dossier, in which another department filled these parts of the payment history, known up to that day.
+fn filled_by(source: SourceKind, parts: &[&str], as_of: Date, dossier: &Dossier) -> Dossier {
+    let line = EvidenceLine {
+        source,
+        status: EvidenceStatus::Fresh,
+        as_of: Some(as_of),
+        fetched_at: None,
+        digest: None,
+        detail: None,
+        not_shared: vec![],
+        not_covered: vec![],
+        set_aside: vec![],
+        filled: parts.iter().map(|part| (*part).to_owned()).collect(),
+        contradicts: vec![],
+    };
+    Dossier { others: vec![line], ..dossier.clone() }
+}
+
+fn bill(at: Month, kwh: u64, paid: bool) -> UtilityBill {
+    let due_on = at.plus(1).last_day();
+    UtilityBill { month: at, kwh, amount: Fen(1), due_on, paid_on: paid.then_some(due_on) }
+}
+
+#[test]
+fn a_part_that_another_department_filled_ends_with_that_departments_date_and_not_the_main_ones() {
+    let on = date(2026, 11, 20);
+    let (early, late) = (date(2026, 8, 31), date(2026, 10, 31));
+    let empty = |as_of| PaymentHistoryRecord {
+        as_of,
+        bills: None,
+        loans: None,
+        supplier_delays: None,
+        wage_arrears: None,
+        enforcements: None,
+    };
+    // Bills of 2025-01 to 2026-08, of which the last two were not paid yet by the end of August.
+    let first = month("2025-01");
+    let bills: Vec<UtilityBill> = (0..20).map(|i| bill(first.plus(i), if i < 12 { 100 } else { 90 }, i < 18)).collect();
+    let by_utility = |as_of| with_payments(PaymentHistoryRecord { bills: Some(bills.clone()), ..empty(as_of) });
+    let told = |dossier: &Dossier| {
+        let vector = extract(dossier, on);
+        ["pay_late_bills", "pay_bill_delay", "pay_kwh_change"].map(|name| vector.get(name))
+    };
+    let filled = filled_by(SourceKind::Utilities, &["bills"], early, &by_utility(late));
+    assert_eq!(told(&filled), told(&by_utility(early)));
+    assert_eq!(told(&filled)[0], Some(0.0), "what was not due by then is not late");
+    assert!((told(&filled)[2].unwrap() + 0.1).abs() < 1e-9, "the months compared are those that are known");
+    assert_ne!(told(&by_utility(late)), told(&by_utility(early)));
+    assert_eq!(
+        told(&filled_by(SourceKind::Court, &["enforcements"], early, &by_utility(late))),
+        told(&by_utility(late))
+    );
+
+    // A court that knows more than the main department.
+    let found = WageArrears {
+        found_on: date(2026, 11, 10),
+        amount: Fen(1),
+        repaired_on: None,
+        severity: None,
+        ended_on: None,
+        display_end: None,
+    };
+    let closed = Enforcement {
+        opened_on: date(2026, 1, 10),
+        closed_on: Some(date(2026, 11, 10)),
+        amount: Fen(1),
+        severity: None,
+        repaired_on: None,
+        display_end: None,
+    };
+    let record =
+        PaymentHistoryRecord { wage_arrears: Some(vec![found]), enforcements: Some(vec![closed]), ..empty(late) };
+    let of_main = with_payments(record);
+    let told = |dossier: &Dossier| ["pay_wage_arrears", "pay_enforcements"].map(|name| extract(dossier, on).get(name));
+    assert_eq!(told(&of_main), [Some(0.0), Some(0.0)]);
+    let parts = ["wage_arrears", "enforcements"];
+    assert_eq!(told(&filled_by(SourceKind::Court, &parts, on, &of_main)), [Some(1.0), Some(1.0)]);
+    assert_eq!(filled_by(SourceKind::Court, &parts, on, &of_main).latest_as_of(), Some(on));
+}
+
 #[test]
 fn not_rated_is_what_the_department_says_and_left_out_is_nothing_said() {
     let record = |rating: &str| -> TaxRecord {

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use crate::domain::evidence::{
     Dossier, Filing, InvoiceMonth, InvoiceSide, PaymentHistoryRecord, SocialInsuranceRecord, TaxKind, TaxRecord,
 };
-use crate::domain::{Fen, Month};
+use crate::domain::{Fen, Month, SourceKind};
 
 /// Returns that lag further behind say nothing of this year: a quarterly one is due in the month after its quarter.
 const RETURNS_LAG_MAX: i32 = 3;
@@ -20,6 +20,7 @@ pub struct View<'d> {
     pub insurance: Option<Part<'d, SocialInsuranceRecord>>,
     /// The payment history.
     pub payments: Option<Part<'d, PaymentHistoryRecord>>,
+    dossier: &'d Dossier,
 }
 
 /// One source's record and where its windows end.
@@ -30,17 +31,27 @@ pub struct Part<'d, R> {
     pub until: Date,
     /// The last month complete on that day.
     pub last: Month,
+    source: SourceKind,
+    dossier: &'d Dossier,
+    on: Date,
 }
 
 impl<'d> View<'d> {
     /// The view of `dossier` at the date `on`.
     pub fn new(dossier: &'d Dossier, on: Date) -> View<'d> {
+        let [tax, social, payments] = SourceKind::ALL;
         View {
             on,
-            tax: dossier.tax.record.as_ref().map(|r| Part::new(r, r.as_of, on)),
-            insurance: dossier.social_insurance.record.as_ref().map(|r| Part::new(r, r.as_of, on)),
-            payments: dossier.payment_history.record.as_ref().map(|r| Part::new(r, r.as_of, on)),
+            tax: dossier.tax.record.as_ref().map(|r| Part::new(r, r.as_of, (tax, dossier, on))),
+            insurance: dossier.social_insurance.record.as_ref().map(|r| Part::new(r, r.as_of, (social, dossier, on))),
+            payments: dossier.payment_history.record.as_ref().map(|r| Part::new(r, r.as_of, (payments, dossier, on))),
+            dossier,
         }
+    }
+
+    /// Whether the office has found the firm right about a feature, so that nothing may be made of it.
+    pub fn sets_aside(&self, source: SourceKind, feature: &str) -> bool {
+        self.dossier.sets_aside(source, feature)
     }
 
     /// The invoice months, where the tax department shares them.
@@ -80,8 +91,12 @@ impl<'d> View<'d> {
         }
     }
 
-    /// Revenue of the last 12 months as a size class and a limit take it: declared; where no returns are shared, invoiced.
+    /// Revenue of the last 12 months as a size class and a limit take it: declared; where no returns are shared, invoiced. `None`
+    /// too where the firm was found right about its revenue.
     pub fn declared_or_invoiced_revenue_12m(&self) -> Option<Fen> {
+        if self.sets_aside(SourceKind::Tax, "tax_revenue") {
+            return None;
+        }
         self.declared_revenue_12m().or_else(|| self.revenue_12m())
     }
 
@@ -128,9 +143,16 @@ impl<'d> View<'d> {
 }
 
 impl<'d, R> Part<'d, R> {
-    fn new(record: &'d R, as_of: Date, on: Date) -> Part<'d, R> {
+    fn new(record: &'d R, as_of: Date, of: (SourceKind, &'d Dossier, Date)) -> Part<'d, R> {
+        let (source, dossier, on) = of;
         let until = as_of.min(on);
-        Part { record, until, last: Month::last_complete_on(until) }
+        Part { record, until, last: Month::last_complete_on(until), source, dossier, on }
+    }
+
+    /// The same as far as this part of the record is known: where another department filled it, up to that department's date.
+    pub fn of(&self, part: &str) -> Part<'d, R> {
+        let as_of = self.dossier.filled_as_of(self.source, part).unwrap_or(self.until);
+        Part::new(self.record, as_of, (self.source, self.dossier, self.on))
     }
 }
 

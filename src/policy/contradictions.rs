@@ -9,7 +9,7 @@ use super::PolicyError;
 use super::rules::reason;
 use crate::domain::SourceKind;
 use crate::domain::decision::ReferReason;
-use crate::domain::evidence::EvidenceLine;
+use crate::domain::evidence::{Contradicted, EvidenceLine};
 use crate::features::{self, View};
 
 /// A figure that a rule may compare; its name in the policy stands beside it.
@@ -77,8 +77,22 @@ impl Figure {
         }
     }
 
-    /// Its value for one firm; `None` where it is not known.
+    /// The feature that says the same, which a dispute may have set aside.
+    fn feature(self) -> Option<&'static str> {
+        match self {
+            Figure::DeclaredHeads => None,
+            Figure::InsuredHeads => Some("si_heads"),
+            Figure::DeclaredRevenue | Figure::InvoicedRevenue => Some("tax_revenue"),
+            Figure::InvoicedRevenueIndex => Some("tax_revenue_recent"),
+            Figure::KwhIndex => Some("pay_kwh_change"),
+        }
+    }
+
+    /// Its value for one firm; `None` where it is not known, or set aside.
     fn of(self, view: &View<'_>) -> Option<f64> {
+        if self.feature().is_some_and(|feature| view.sets_aside(self.source(), feature)) {
+            return None;
+        }
         match self {
             Figure::DeclaredHeads => view.tax.as_ref()?.record.declared_heads.map(f64::from),
             // A department that answers and has no recent contribution says that nobody is insured.
@@ -102,8 +116,8 @@ impl Figure {
 }
 
 /// What an optional department says otherwise than the main one, as refer reasons: whose words are true is for a person to find.
-pub(super) fn between_departments(line: &EvidenceLine) -> impl Iterator<Item = ReferReason> {
-    line.contradicts.iter().map(|told| {
+pub(super) fn between_departments(line: &EvidenceLine, view: &View<'_>) -> impl Iterator<Item = ReferReason> {
+    line.contradicts.iter().filter(|told| matters(told, view)).map(|told| {
         let figures = [
             ("first", told.main_says.clone()),
             ("first_figure", told.part.clone()),
@@ -116,10 +130,23 @@ pub(super) fn between_departments(line: &EvidenceLine) -> impl Iterator<Item = R
     })
 }
 
+/// Whether anything is still made of the part: not where all its features are set aside and no knock-out rests on it.
+fn matters(told: &Contradicted, view: &View<'_>) -> bool {
+    let mut features =
+        features::catalogue().filter(|feature| feature.source == told.main && feature.part == told.part).peekable();
+    is_of_knock_outs(&told.part)
+        || features.peek().is_none()
+        || !features.all(|feature| view.sets_aside(feature.source, feature.name))
+}
+
+fn is_of_knock_outs(part: &str) -> bool {
+    matches!(part, "status" | "enforcements")
+}
+
 /// Whether a fact that a knock-out rests on is contradicted.
 pub(super) fn touches_knock_outs(told: &ReferReason) -> bool {
-    let part = told.figures.get("first_figure").map(String::as_str);
-    told.code == "FACTS_CONTRADICT" && matches!(part, Some("status" | "enforcements"))
+    let part = told.figures.get("first_figure");
+    told.code == "FACTS_CONTRADICT" && part.is_some_and(|part| is_of_knock_outs(part))
 }
 
 /// `[[contradictions]]`; each key is documented in `config/policy.toml`.

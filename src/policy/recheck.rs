@@ -7,7 +7,7 @@ use super::PolicyError;
 use super::rules::{Finding, reason};
 use crate::domain::SourceKind;
 use crate::domain::decision::{Reason, ReferReason};
-use crate::domain::evidence::EvidenceLine;
+use crate::features;
 
 /// `[recheck]`; each key is documented in `config/policy.toml`. A policy that does not speak of it rechecks as this default.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -39,17 +39,20 @@ impl Recheck {
         if self.fact_age_days_max == 0 {
             return Vec::new();
         }
-        let deciding: Vec<SourceKind> = match knock_outs {
-            [] => sources(finding.reasons.iter().filter(|reason| reason.points_lost > 0.0)),
-            _ => sources(knock_outs.iter()),
+        let deciding: Vec<&Reason> = match knock_outs {
+            [] => finding.reasons.iter().filter(|reason| reason.points_lost > 0.0).collect(),
+            _ => knock_outs.iter().collect(),
         };
-        // Where an optional department filled the part, its date counts: the older of both, as the parts of a source go together.
-        let lines = finding.dossier.all_lines();
-        let as_of = |source| {
-            let own = |line: &&EvidenceLine| line.source == source;
-            let fills = |line: &&EvidenceLine| line.source.fills() == Some(source) && !line.filled.is_empty();
-            lines.iter().filter(|line| own(line) || fills(line)).filter_map(|line| line.as_of).min()
+        let lines = finding.dossier.lines();
+        // The oldest date of the facts of a source that decide. Where an optional department filled the part, its date counts.
+        let as_of = |source: SourceKind| {
+            let own = lines.iter().find(|line| line.source == source).and_then(|line| line.as_of);
+            let of_source = deciding.iter().filter(|reason| reason.source == Some(source));
+            let filled =
+                |reason: &&Reason| part_of(&reason.code).and_then(|part| finding.dossier.filled_as_of(source, part));
+            of_source.filter_map(|reason| filled(reason).or(own)).min()
         };
+        let deciding = sources(deciding.iter().copied());
         // What a silent department says is not old, it is missing, and missing evidence has rules of its own.
         let old: Vec<(SourceKind, Date)> = (deciding.iter())
             .filter_map(|source| Some((*source, as_of(*source)?)))
@@ -68,6 +71,15 @@ impl Recheck {
     fn is_old(self, as_of: Date, on: Date) -> bool {
         let age = as_of.until(on).map_or(0, |span| span.get_days());
         i64::from(age) > i64::from(self.fact_age_days_max)
+    }
+}
+
+/// The part of a record that a reason rests on: a feature's, or a knock-out's.
+fn part_of(code: &str) -> Option<&'static str> {
+    match code {
+        "ENFORCEMENT_OPEN" => Some("enforcements"),
+        "TAXPAYER_ABNORMAL" | "TAXPAYER_DEREGISTERED" => Some("status"),
+        _ => features::by_code(code).map(|feature| feature.part),
     }
 }
 

@@ -98,6 +98,7 @@ impl Policy {
         let on = &self.terms.knock_outs;
         let status = view.tax.as_ref().and_then(|part| part.record.status);
         let open = view.payments.as_ref().is_some_and(|part| {
+            let part = part.of("enforcements");
             let all = part.record.enforcements.as_deref().unwrap_or_default();
             all.iter().any(|e| {
                 let open = e.opened_on <= part.until && e.closed_on.is_none_or(|day| day > part.until);
@@ -144,7 +145,7 @@ impl Policy {
                 raised.push(reason("EVIDENCE_STALE", Some(line.source), [("as_of", as_of)]));
             }
             if flags.facts_contradict {
-                raised.extend(contradictions::between_departments(&line));
+                raised.extend(contradictions::between_departments(&line, view));
             }
         }
         raised.extend(self.terms.contradictions.iter().filter_map(|rule| rule.found(view)));

@@ -231,6 +231,14 @@ impl Connector {
                     "is about another firm or date than the first, or does not say (about = \"first\" says that it need not)",
                 ));
             }
+            let same_parts =
+                |mapping: &Mapping| mapping.same_parts((&first, &first_headers), (&page, &headers), paging);
+            if self.mapping.as_ref().is_some_and(|mapping| !same_parts(mapping)) {
+                return Err(wrong(
+                    "says something else than the first of what does not go on from page to page (a status, an amount, a list that \
+                     `items` does not name)",
+                ));
+            }
             paging.add(&mut gathered, &page)?;
             next = paging.next(&mut gathered, &page, &headers)?;
         }

@@ -269,6 +269,32 @@ async fn a_further_page_names_firm_and_date_unless_the_connector_says_that_only_
 }
 
 #[tokio::test]
+async fn pages_that_differ_in_what_they_say_of_the_firm_make_no_record() {
+    let page = |month: &str, owed: Value| {
+        let mut data = data(&[row(month)]);
+        data["owed"] = owed;
+        Behaviour::json(json!({"data": data, "total": 2}).to_string())
+    };
+    let map =
+        format!("{MAP}\narrears = {{ from = \"/data/owed\", optional = true, months = \"/m\", amount_fen = \"/y\" }}");
+    let owed = json!({"m": 0, "y": 0});
+    for (first, second, status) in [
+        (owed.clone(), owed.clone(), Fresh),
+        (owed.clone(), Value::Null, Fresh),
+        (owed.clone(), json!({"m": 3, "y": 900_000}), Invalid),
+        (Value::Null, owed, Invalid),
+    ] {
+        let turns = vec![page("2026-09", first.clone()), page("2026-10", second.clone())];
+        let department = Department::start(Behaviour::InTurn(turns)).await;
+        let keys = "path = \"/s/{uscc}?p={page}\"\n[social_insurance.paging]\nstyle = \"page\"\nitems = \"/data/rows\"\ntotal_items = \"/total\"";
+        let line = standing(&social(&department.base_url(), keys, &map)).await;
+        assert_eq!(line.status, status, "{first} {second}: {:?}", line.detail);
+        let said = line.detail.unwrap_or_default();
+        assert_eq!(said.contains("something else than the first"), status == Invalid, "{said}");
+    }
+}
+
+#[tokio::test]
 async fn months_that_lack_a_row_make_no_record_unless_the_mapping_says_what_that_means() {
     for (rows, gaps, status, said) in [
         (vec![row("2026-08"), row("2026-10")], "", Invalid, "/months/1/month is not the month after"),

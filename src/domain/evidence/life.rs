@@ -110,7 +110,9 @@ impl Dossier {
 
     /// The latest date that a source is as of: the scoring date where nobody names another.
     pub fn latest_as_of(&self) -> Option<Date> {
-        [self.tax.as_of, self.social_insurance.as_of, self.payment_history.as_of].into_iter().flatten().max()
+        let filled = self.others.iter().filter(|line| !line.filled.is_empty()).map(|line| line.as_of);
+        let main = [self.tax.as_of, self.social_insurance.as_of, self.payment_history.as_of];
+        main.into_iter().chain(filled).flatten().max()
     }
 }
 

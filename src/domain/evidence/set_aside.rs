@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Dossier, EvidenceLine, SourceKind};
+use super::{Contradicted, Dossier, EvidenceLine, SourceKind};
 use crate::domain::{DisputeId, DisputedFact};
 
 /// Parts whose rows stand for themselves: each is an event, and a row that is not there says nothing.
@@ -140,7 +140,24 @@ impl Dossier {
                 used = used.without(source, fact.part.as_deref());
             }
         }
+        // What was left out contradicts nobody any more.
+        for line in &mut used.others {
+            line.contradicts.retain(|told| !self.leaves_out(told));
+        }
         Cow::Owned(used)
+    }
+
+    /// Whether the contradiction is over with what is set aside: the whole part, or every row that departments differ on. Where the
+    /// other department states further rows, these still contradict the main one.
+    fn leaves_out(&self, told: &Contradicted) -> bool {
+        let facts = || {
+            let facts = self.set_aside.iter().map(|aside| &aside.fact);
+            facts.filter(|fact| fact.source == Some(told.main) && fact.feature.is_none())
+        };
+        let of_part = |fact: &&DisputedFact| fact.part.as_ref() == Some(&told.part);
+        let whole = |fact: &DisputedFact| fact.part.is_none() || (of_part(&fact) && fact.event().is_none());
+        let rows: Vec<usize> = facts().filter(of_part).filter_map(DisputedFact::event).collect();
+        facts().any(whole) || (!told.rows.is_empty() && told.rows.iter().all(|row| rows.contains(row)))
     }
 
     /// The lines of an answer for which `used` was judged. A source that is left out as a whole stands there as it answered.

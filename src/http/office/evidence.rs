@@ -111,7 +111,7 @@ fn sources_of(dossier: &Dossier, features: &BTreeMap<String, Option<f64>>, words
                     dossier.social_insurance.record.iter().for_each(|r| tell_social_insurance(r, &mut told));
                 }
                 SourceKind::PaymentHistory => {
-                    dossier.payment_history.record.iter().for_each(|r| tell_payment_history(r, &mut told));
+                    dossier.payment_history.record.iter().for_each(|r| tell_payment_history(r, dossier, &mut told));
                 }
                 // What they say is told with the record that it is part of.
                 SourceKind::Registry | SourceKind::Court | SourceKind::Utilities => {}
@@ -256,8 +256,10 @@ fn tell_social_insurance(record: &SocialInsuranceRecord, told: &mut Told<'_>) {
     told.chart("chart-heads", "chart-heads-axis", Shape::Line, &months, series);
 }
 
-fn tell_payment_history(record: &PaymentHistoryRecord, told: &mut Told<'_>) {
+fn tell_payment_history(record: &PaymentHistoryRecord, dossier: &Dossier, told: &mut Told<'_>) {
     let words = told.words;
+    let known = |part| dossier.filled_as_of(SourceKind::PaymentHistory, part).unwrap_or(record.as_of);
+    let (wages_until, courts_until) = (known("wage_arrears"), known("enforcements"));
     let months = months_until(record.as_of);
     match &record.bills {
         None => told.missing.push(words.t("fact-bills")),
@@ -275,22 +277,23 @@ fn tell_payment_history(record: &PaymentHistoryRecord, told: &mut Told<'_>) {
     });
     told.fact("fact-supplier-delays", delay);
     let wages = record.wage_arrears.as_deref().map(|found| {
-        open_items(found.iter().filter(|w| w.repaired_on.is_none_or(|on| on > record.as_of)).map(|w| w.amount), told)
+        open_items(found.iter().filter(|w| w.repaired_on.is_none_or(|on| on > wages_until)).map(|w| w.amount), told)
     });
     told.judged("fact-wage-arrears", wages);
     let enforcements = record.enforcements.as_deref().map(|found| {
-        open_items(found.iter().filter(|e| e.closed_on.is_none_or(|on| on > record.as_of)).map(|e| e.amount), told)
+        open_items(found.iter().filter(|e| e.closed_on.is_none_or(|on| on > courts_until)).map(|e| e.amount), told)
     });
     told.judged("fact-enforcements", enforcements);
-    chart_payments(record, &months, told);
+    chart_payments(record, (&months, &months_until(known("bills"))), told);
 }
 
-fn chart_payments(record: &PaymentHistoryRecord, months: &[Month], told: &mut Told<'_>) {
+/// Loans by the months of the record; bills by those of whoever supplied them.
+fn chart_payments(record: &PaymentHistoryRecord, (months, billed): (&[Month], &[Month]), told: &mut Told<'_>) {
     let words = told.words;
     if let Some(bills) = &record.bills {
         let kwh = |month| bills.iter().find(|bill| bill.month == month).map(|bill| bill.kwh as f64);
-        let series = vec![Series { name: words.t("chart-kwh"), values: by_month(months, kwh) }];
-        told.chart("chart-kwh", "chart-kwh-axis", Shape::Line, months, series);
+        let series = vec![Series { name: words.t("chart-kwh"), values: by_month(billed, kwh) }];
+        told.chart("chart-kwh", "chart-kwh-axis", Shape::Line, billed, series);
     }
     if let Some(loans) = record.loans.as_ref().filter(|loans| !loans.is_empty()) {
         let days = |month| loans.iter().find(|l| l.month == month).map(|l| f64::from(l.days_past_due));

@@ -2,6 +2,7 @@
 //! the table of fields; applied to a reply it makes the JSON form of the record, or says which value is not what it says.
 
 mod compile;
+mod pages;
 mod rows;
 mod wire;
 

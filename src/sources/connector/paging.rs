@@ -246,10 +246,7 @@ impl Paging {
         let mut problems = Vec::new();
         for item in &self.items {
             let at = item.text();
-            let inside = |long: &str, short: &str| {
-                long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            };
-            if !mapped.iter().any(|(from, _)| inside(from.text(), at) || inside(at, from.text())) {
+            if !mapped.iter().any(|(from, _)| is_inside(from.text(), at) || is_inside(at, from.text())) {
                 problems.push(format!("items: {at:?} is no list that the map reads"));
             }
             if !self.keyed && mapped.iter().any(|(from, keyed)| *keyed && from.text() == at) {
@@ -257,6 +254,16 @@ impl Paging {
             }
         }
         problems
+    }
+
+    /// Whether a place in a page lies in a list that goes on from page to page.
+    pub(super) fn is_in_rows(&self, at: &str) -> bool {
+        self.items.iter().any(|item| is_inside(at, item.text()))
+    }
+
+    /// Whether such a list lies in this place.
+    pub(super) fn has_rows_in(&self, at: &str) -> bool {
+        self.items.iter().any(|item| is_inside(item.text(), at))
     }
 
     /// The rows of one page.
@@ -382,6 +389,11 @@ impl Paging {
             (true, next) => Ok(Next::Page(next)),
         }
     }
+}
+
+/// Whether the pointer `long` leads to `short` or further.
+fn is_inside(long: &str, short: &str) -> bool {
+    long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_there(at: &Pointer, page: &Value) -> bool {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::SourceKind;
+use crate::sources::connector::paging::Paging;
 use crate::sources::samples::firm;
 use serde_json::json;
 
@@ -379,5 +380,72 @@ fn keys_of_a_mapping_that_exclude_each_other_are_refused() {
     ] {
         let told = problems.iter().any(|told| told.starts_with(&format!("{place}: ")) && told.contains(problem));
         assert!(told, "{place}: {problem}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_further_page_says_what_the_first_says_of_the_firm_or_nothing() {
+    let map = r#"
+        uscc = "/d/code"
+        as_of = "/d/on"
+        status = { from = "/d/state", values = { "存续" = "normal", "注销" = "deregistered" }, optional = true }
+        industry = { from = "/d/sector", nothing = ["-"], optional = true }
+        total_assets_fen = { from = "/d/assets/sum", unit_from = "/d/assets/unit", optional = true }
+        declared_heads = { from = "/d/rows/0/heads", optional = true }
+        [arrears]
+        from = "/d/owed"
+        optional = true
+        amount_fen = "/sum"
+        since = "/since"
+        [invoices]
+        from = "/d/tickets"
+        optional = true
+        each = { month = "/m" }
+        [filings]
+        from = "/d/rows"
+        each = { month = "/m" }
+    "#;
+    let mut problems = Vec::new();
+    let mapping = Mapping::compile("x.map", toml::from_str(map).unwrap(), SourceKind::Tax, &mut problems);
+    let mut told = Vec::new();
+    let wire = toml::from_str("style = \"page\"\nitems = \"/d/rows\"\ntotal_items = \"/d/total\"").unwrap();
+    let paging = Paging::read("x.paging", wire, |_| true, &mut told);
+    let first = json!({"d": {"code": "x", "on": "y", "state": "存续", "sector": "-", "total": 4, "page": 1,
+        "assets": {"sum": "5", "unit": "元"}, "owed": {"sum": 7, "since": null, "asked": 1}, "tickets": [{"m": "2026-10"}],
+        "rows": [{"m": "2026-09", "heads": 4}]}});
+    let same = |changes: &[(&str, Value)]| {
+        let mut page = first.clone();
+        page["d"]["rows"] = json!([{"m": "2026-10", "heads": 5}]);
+        page["d"]["page"] = json!(2);
+        for (pointer, value) in changes {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            page.pointer_mut(parent).unwrap()[name] = value.clone();
+        }
+        let headers = Headers::default();
+        mapping.same_parts((&first, &headers), (&page, &headers), &paging)
+    };
+    assert!(same(&[]));
+    for (pointer, value) in [
+        ("/d/state", Value::Null),
+        ("/d/state", json!(" 存续")),
+        ("/d/sector", Value::Null),
+        ("/d/owed", Value::Null),
+        ("/d/owed/asked", json!(2)),
+        ("/d/owed/sum", json!("7")),
+        ("/d/tickets", Value::Null),
+    ] {
+        assert!(same(&[(pointer, value.clone())]), "{pointer} {value}");
+    }
+    for (pointer, value) in [
+        ("/d/state", json!("注销")),
+        ("/d/sector", json!("C33")),
+        ("/d/assets/sum", json!("6")),
+        ("/d/assets/unit", json!("万元")),
+        ("/d/owed/sum", json!(8)),
+        ("/d/owed/since", json!("2026-01-01")),
+        ("/d/tickets", json!([])),
+        ("/d/tickets", json!([{"m": "2026-09"}])),
+    ] {
+        assert!(!same(&[(pointer, value.clone())]), "{pointer} {value}");
     }
 }
