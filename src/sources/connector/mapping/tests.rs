@@ -406,7 +406,8 @@ fn a_further_page_says_what_the_first_says_of_the_firm_or_nothing() {
         each = { month = "/m" }
     "#;
     let mut problems = Vec::new();
-    let mapping = Mapping::compile("x.map", toml::from_str(map).unwrap(), SourceKind::Tax, &mut problems);
+    let mapping =
+        Mapping::compile("x.map", toml::from_str(map).unwrap(), SourceKind::Tax, &mut problems, &mut Vec::new());
     let mut told = Vec::new();
     let wire = toml::from_str("style = \"page\"\nitems = \"/d/rows\"\ntotal_items = \"/d/total\"").unwrap();
     let paging = Paging::read("x.paging", wire, |_| true, &mut told);
