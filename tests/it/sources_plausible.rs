@@ -275,8 +275,9 @@ async fn pages_that_differ_in_what_they_say_of_the_firm_make_no_record() {
         data["owed"] = owed;
         Behaviour::json(json!({"data": data, "total": 2}).to_string())
     };
-    let map =
-        format!("{MAP}\narrears = {{ from = \"/data/owed\", optional = true, months = \"/m\", amount_fen = \"/y\" }}");
+    let map = format!(
+        "{MAP}\narrears = {{ from = \"/data/owed\", optional = true, months = \"/m\", amount_fen = {{ from = \"/y\", unit = \"fen\" }} }}"
+    );
     let owed = json!({"m": 0, "y": 0});
     for (first, second, status) in [
         (owed.clone(), owed.clone(), Fresh),

@@ -395,7 +395,7 @@ fn a_further_page_says_what_the_first_says_of_the_firm_or_nothing() {
         [arrears]
         from = "/d/owed"
         optional = true
-        amount_fen = "/sum"
+        amount_fen = { from = "/sum", unit = "fen" }
         since = "/since"
         [invoices]
         from = "/d/tickets"
