@@ -133,9 +133,7 @@ impl Decider {
         look.committing();
         match self.store.commit_decision(entry).await {
             Err(error) => {
-                if matches!(error, StoreError::ConsentRefused(_)) {
-                    self.forget(&uscc);
-                }
+                self.forget_if_refused(&uscc, &error);
                 Err(look.refused(error.into()).await)
             }
             Ok(Committed::Replayed(reply)) => {

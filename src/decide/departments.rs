@@ -6,7 +6,7 @@ use super::Decider;
 use crate::domain::Uscc;
 pub use crate::sources::SourceHealth;
 use crate::sources::Sources;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 impl Decider {
     /// The departments as they are asked now.
@@ -25,6 +25,13 @@ impl Decider {
     pub fn forget(&self, uscc: &Uscc) {
         self.sources().forget(uscc);
         self.appraisals.forget(uscc);
+    }
+
+    /// Drops all that is kept of a firm where the store found its consent revoked or used up.
+    pub(super) fn forget_if_refused(&self, uscc: &Uscc, error: &StoreError) {
+        if matches!(error, StoreError::ConsentRefused(_)) {
+            self.forget(uscc);
+        }
     }
 
     /// Drops all that is kept of any firm: a revocation may have gone unheard.
