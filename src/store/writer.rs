@@ -146,6 +146,7 @@ pub(super) struct Writer {
     queue: mpsc::Sender<Queued>,
     hold_up: Arc<HoldUp>,
     stop: Arc<Notify>,
+    untidy: Arc<Notify>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -153,7 +154,7 @@ impl Writer {
     /// Starts the task.
     pub(super) fn start(database: Database, known: Arc<Known>, metrics: Metrics) -> Writer {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let stop = Arc::new(Notify::new());
+        let (stop, untidy) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let hold_up = Arc::new(HoldUp::new());
         let desk = Desk {
             database: database.clone(),
@@ -161,6 +162,7 @@ impl Writer {
             metrics,
             grounds: StoredGrounds::default(),
             hold_up: Arc::clone(&hold_up),
+            untidy: Arc::clone(&untidy),
         };
         let (told, runtime) = (Arc::clone(&stop), tokio::runtime::Handle::current());
         let blocks = database.writing_blocks();
@@ -169,7 +171,7 @@ impl Writer {
             true => tokio::task::spawn_blocking(move || runtime.block_on(writing)),
             false => tokio::spawn(writing),
         };
-        Writer { database, queue, hold_up, stop, task: Mutex::new(Some(task)) }
+        Writer { database, queue, hold_up, stop, untidy, task: Mutex::new(Some(task)) }
     }
 
     /// Queues a write and waits until it is on disk.
@@ -225,6 +227,7 @@ impl Writer {
     /// Has SQLite's log emptied, as soon as nobody reads from it.
     pub(super) fn empty_log(&self) {
         self.database.empty_log();
+        self.untidy.notify_one();
     }
 
     /// Whether the task still takes writes: `false` once it was stopped, or has died.
@@ -253,6 +256,7 @@ struct Desk {
     metrics: Metrics,
     grounds: StoredGrounds,
     hold_up: Arc<HoldUp>,
+    untidy: Arc<Notify>,
 }
 
 async fn run(mut desk: Desk, mut queue: mpsc::Receiver<Queued>, stop: Arc<Notify>) {
@@ -270,6 +274,8 @@ async fn run(mut desk: Desk, mut queue: mpsc::Receiver<Queued>, stop: Arc<Notify
                     Err(why) => desk.heal(&mut queue, &stop, &why).await,
                 }
             }
+            // Looks once more whether there is something to be tidied.
+            () = desk.untidy.notified() => {}
             () = tokio::time::sleep(BETWEEN_TIDYINGS), if desk.database.is_untidy() => desk.tidy(),
         }
     }
